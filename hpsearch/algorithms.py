@@ -1,0 +1,131 @@
+"""What a study file may say of its sampler and pruner: every argument by Optuna's name, with its default.
+
+Building them is `samplers` and `pruners`; this file does not import Optuna. One epoch is one unit of
+resource and one step, counted from 1: `min_resource = 1` judges a trial after its first epoch, and
+`n_warmup_steps = 3` judges none before its third.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Tpe(_Settings):
+    """Tree-structured Parzen estimator."""
+
+    name: Literal["tpe"] = "tpe"
+    n_startup_trials: Count = 10
+    n_ei_candidates: Positive = 24
+    prior_weight: Annotated[float, Field(gt=0)] = 1.0
+    multivariate: bool = True
+    group: bool = True  # without it Optuna samples conditional parameters independently, silently
+    constant_liar: bool = True  # keeps parallel workers from the same corner
+
+
+class Random(_Settings):
+    """Independent uniform sampling."""
+
+    name: Literal["random"] = "random"
+
+
+class Grid(_Settings):
+    """Every combination of a finite space once, in an order shuffled by the study's seed."""
+
+    name: Literal["grid"] = "grid"
+
+
+class Qmc(_Settings):
+    """Quasi-Monte Carlo: a low-discrepancy sequence."""
+
+    name: Literal["qmc"] = "qmc"
+    qmc_type: Literal["sobol", "halton"] = "sobol"
+    scramble: bool = True
+
+
+class Gp(_Settings):
+    """Bayesian optimisation with a Gaussian process."""
+
+    name: Literal["gp"] = "gp"
+    n_startup_trials: Count = 10
+    deterministic_objective: bool = False
+
+
+class CmaEs(_Settings):
+    """Covariance matrix adaptation; choices and conditional parameters are sampled at random."""
+
+    name: Literal["cmaes"] = "cmaes"
+    n_startup_trials: Count = 1
+    sigma0: Annotated[float, Field(gt=0)] | None = None  # None: a sixth of the smallest range
+    popsize: Annotated[int, Field(ge=2)] | None = None  # None: 4 + floor(3 ln(dimensions))
+    with_margin: bool = True  # keeps the variance of integers from collapsing
+    consider_pruned_trials: bool = False
+
+
+class NoPruner(_Settings):
+    """Every trial runs until its early stopping or its last epoch."""
+
+    name: Literal["none"] = "none"
+
+
+class Median(_Settings):
+    """Prunes a trial whose best so far is worse than the median of the others at the same epoch."""
+
+    name: Literal["median"] = "median"
+    n_startup_trials: Count = 5
+    n_warmup_steps: Count = 0
+    interval_steps: Positive = 1
+    n_min_trials: Positive = 1
+
+
+class Percentile(Median):
+    """As median, keeping the best `percentile` per cent."""
+
+    name: Literal["percentile"] = "percentile"  # type: ignore[assignment]
+    percentile: Annotated[float, Field(ge=0, le=100)] = 25.0
+
+
+class Halving(_Settings):
+    """Asynchronous successive halving: at each rung the best 1 of `reduction_factor` go on."""
+
+    name: Literal["halving"] = "halving"
+    min_resource: Positive = 1
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    min_early_stopping_rate: Count = 0
+    bootstrap_count: Count = 0
+
+
+class Hyperband(_Settings):
+    """Several successive halvings, from one that prunes early to one that hardly prunes."""
+
+    name: Literal["hyperband"] = "hyperband"
+    min_resource: Positive = 1
+    max_resource: Positive | None = None  # None: the study's epochs
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    bootstrap_count: Count = 0
+
+
+Wrapped = Annotated[
+    NoPruner | Median | Percentile | Halving | Hyperband, Field(discriminator="name")
+]
+
+
+class Patient(_Settings):
+    """Lets `wrapped` prune only after `patience` epochs without improvement."""
+
+    name: Literal["patient"] = "patient"
+    patience: Count = 5
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    wrapped: Wrapped = NoPruner()  # none: prunes for lack of improvement alone
+
+
+Sampler = Annotated[Tpe | Random | Grid | Qmc | Gp | CmaEs, Field(discriminator="name")]
+Pruner = Annotated[
+    NoPruner | Median | Percentile | Halving | Hyperband | Patient, Field(discriminator="name")
+]

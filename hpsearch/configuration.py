@@ -1,0 +1,261 @@
+"""What exactly one trial trains: every hyperparameter resolved to one value, frozen.
+
+`resolve` turns the flat names of a study file (`conv.2.filters`, `dropout`) into a `Configuration`.
+Two sets of names that train the same network the same way give equal configurations: values without
+effect (momentum under Adam, units of absent layers) are not part of one. Shapes are computed here,
+in plain integers, so that an impossible network is refused before PyTorch is imported.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hpsearch.errors import InfeasibleConfigurationError
+from hpsearch.space import Scalar
+
+Padding = Literal["same", "valid"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ConvLayer(_Frozen):
+    """A convolution, its activation and the pooling after it."""
+
+    filters: Annotated[int, Field(ge=1, le=65_536)] = 32
+    kernel: Annotated[int, Field(ge=1, le=1_024)] = 3
+    stride: Annotated[int, Field(ge=1, le=1_024)] = 1
+    padding: Padding = "same"  # as Keras pads: the output has ceil(size / stride) pixels
+    pool: Literal["max", "average", "none"] = "max"
+    pool_size: Annotated[int, Field(ge=1, le=1_024)] = 2  # the window and its stride
+    pool_padding: Padding = "same"  # same: 7 pools to 4; valid: 7 pools to 3
+
+    def output_size(self, size: int) -> int:
+        """Pixels along one side after convolution and pooling; below 1 if nothing is left."""
+        size = _window_steps(size, self.kernel, self.stride, self.padding)
+        if self.pool != "none":
+            size = _window_steps(size, self.pool_size, self.pool_size, self.pool_padding)
+        return size
+
+
+class DenseLayer(_Frozen):
+    """A fully connected hidden layer, and the dropout before it."""
+
+    units: Annotated[int, Field(ge=1, le=1_048_576)] = 128
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class OutputLayer(_Frozen):
+    """The last layer, one unit a class; softmax is part of the loss."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch_norm: bool = False
+
+
+class Network(_Frozen):
+    """The architecture: convolutions (none in an MLP), hidden layers, output."""
+
+    conv: tuple[ConvLayer, ...] = ()
+    dense: tuple[DenseLayer, ...] = ()
+    output: OutputLayer = OutputLayer()
+    activation: Literal["relu", "sigmoid", "tanh"] = "relu"
+    batch_norm: bool = False  # before every activation
+    initializer: Literal["glorot_uniform", "he_uniform"] = "glorot_uniform"  # biases start at 0
+
+
+class Adam(_Frozen):
+    """Adam with PyTorch's betas (0.9, 0.999)."""
+
+    name: Literal["adam"] = "adam"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Sgd(_Frozen):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"] = "sgd"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    nesterov: bool = False
+
+
+class Schedule(_Frozen):
+    """How the learning rate changes from step to step; see `training.optimizers`."""
+
+    name: Literal["constant", "inverse_time", "cosine", "one_cycle"] = "constant"
+    decay_steps: Annotated[float, Field(gt=0)] | None = None  # inverse_time only
+    decay_rate: Annotated[float, Field(ge=0)] | None = None
+
+
+class Configuration(_Frozen):
+    """One trial's network and how it is trained: hashable, comparable, printable."""
+
+    network: Network
+    optimizer: Adam | Sgd
+    schedule: Schedule
+    learning_rate: Annotated[float, Field(gt=0)]
+    batch_size: Annotated[int, Field(ge=1)]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that are equal for equal configurations, on any machine."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+# Names a study file may use, beside the per-layer ones; the value each has when the file is silent.
+DEFAULTS: Mapping[str, Scalar] = {
+    "activation": "relu",
+    "batch_norm": False,
+    "batch_size": 64,
+    "conv_layers": 2,
+    "decay_rate": 1.0,
+    "decay_steps": 1_593_750.0,  # D4's: one epoch of 51,000 images in batches of 32, times 1,000
+    "dense_layers": 1,
+    "dropout": 0.0,
+    "initializer": "glorot_uniform",
+    "learning_rate": 0.001,
+    "momentum": 0.9,
+    "nesterov": False,
+    "optimizer": "adam",
+    "output.batch_norm": False,
+    "schedule": "constant",
+    "weight_decay": 0.0,
+}
+TRAINING_NAMES = frozenset(
+    "batch_size learning_rate optimizer momentum nesterov weight_decay schedule decay_steps decay_rate".split()
+)
+_LAYER_FIELDS = {
+    "conv": tuple(ConvLayer.model_fields),
+    "dense": tuple(DenseLayer.model_fields),
+}
+_NUMBERED = re.compile(r"(conv|dense)\.([1-9]\d*)\.(\w+)")
+_MAX_LAYERS = 64
+
+
+def allowed_names(model: str) -> list[str]:
+    """Every name that a study of this model ("mlp" or "cnn") may give, `N` standing for a layer."""
+    layers = ["dense"] if model == "mlp" else ["conv", "dense"]
+    names = [name for name in DEFAULTS if model == "cnn" or not name.startswith("conv")]
+    for layer in layers:
+        fields = [f for f in _LAYER_FIELDS[layer] if (layer, f) != ("dense", "dropout")]
+        names += [f"{layer}.{field}" for field in fields]
+        names += [f"{layer}.N.{field}" for field in _LAYER_FIELDS[layer]]
+    return sorted([*names, "output.dropout"])
+
+
+def is_allowed(name: str, *, model: str) -> bool:
+    """Whether a study of this model may give a parameter of this name."""
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered is None:
+        return name in allowed_names(model) and ".N." not in name
+    return f"{numbered[1]}.N.{numbered[3]}" in allowed_names(model)
+
+
+def layer_of(name: str) -> tuple[str, int] | None:
+    """("conv", 2) for `conv.2.filters`; None for a name without a layer number."""
+    numbered = _NUMBERED.fullmatch(name)
+    return (numbered[1], int(numbered[2])) if numbered else None
+
+
+def resolve(values: Mapping[str, Scalar], *, model: str) -> Configuration:
+    """The configuration that these values describe; names left out have their defaults.
+
+    Raises:
+        pydantic.ValidationError: a value has the wrong type or is out of range.
+        InfeasibleConfigurationError: more layers than anyone builds.
+    """
+    given = {**DEFAULTS, **values}
+    num_conv = given["conv_layers"] if model == "cnn" else 0
+    return Configuration(
+        network=Network(
+            conv=tuple(ConvLayer(**_layer(given, "conv", i)) for i in _numbers(num_conv)),
+            dense=tuple(
+                DenseLayer(**_layer(given, "dense", i)) for i in _numbers(given["dense_layers"])
+            ),
+            output=OutputLayer(
+                dropout=_as_float(given.get("output.dropout", given["dropout"])),
+                batch_norm=given["output.batch_norm"],
+            ),
+            activation=given["activation"],
+            batch_norm=given["batch_norm"],
+            initializer=given["initializer"],
+        ),
+        optimizer=_optimizer(given),
+        schedule=_schedule(given),
+        learning_rate=_as_float(given["learning_rate"]),
+        batch_size=given["batch_size"],
+    )
+
+
+def _numbers(count: Scalar) -> range:
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MAX_LAYERS:
+        message = f"{count!r} layers: allowed are whole numbers from 0 to {_MAX_LAYERS}"
+        raise InfeasibleConfigurationError(message)
+    return range(1, count + 1)
+
+
+def _as_float(value: Scalar) -> Scalar:
+    """TOML's 0 and 1 where 0.0 and 1.0 are meant; anything else is left for the check of types."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _layer(given: Mapping[str, Scalar], kind: str, number: int) -> dict[str, Scalar]:
+    """The fields given for one layer, `conv.2.filters` before `conv.filters`."""
+    fields: dict[str, Scalar] = {}
+    for field in _LAYER_FIELDS[kind]:
+        shared = "dropout" if field == "dropout" else f"{kind}.{field}"
+        for name in (f"{kind}.{number}.{field}", shared):
+            if name in given:
+                fields[field] = _as_float(given[name]) if field == "dropout" else given[name]
+                break
+    return fields
+
+
+def _optimizer(given: Mapping[str, Scalar]) -> Adam | Sgd:
+    decay = _as_float(given["weight_decay"])
+    if given["optimizer"] == "sgd":
+        momentum = _as_float(given["momentum"])
+        nesterov = given["nesterov"] if momentum else False  # no momentum, nothing to look ahead
+        return Sgd(weight_decay=decay, momentum=momentum, nesterov=nesterov)
+    return Adam(name=given["optimizer"], weight_decay=decay)
+
+
+def _schedule(given: Mapping[str, Scalar]) -> Schedule:
+    if given["schedule"] != "inverse_time":
+        return Schedule(name=given["schedule"])
+    return Schedule(
+        name="inverse_time",
+        decay_steps=_as_float(given["decay_steps"]),
+        decay_rate=_as_float(given["decay_rate"]),
+    )
+
+
+def _window_steps(size: int, window: int, stride: int, padding: Padding) -> int:
+    """Positions of a sliding window along one side."""
+    if padding == "same":
+        return -(-size // stride)
+    return (size - window) // stride + 1
+
+
+def feature_map_sizes(
+    network: Network, *, image_shape: tuple[int, int, int]
+) -> list[tuple[int, int]]:
+    """Height and width after each convolutional layer.
+
+    Raises:
+        InfeasibleConfigurationError: a layer leaves no pixel.
+    """
+    _, height, width = image_shape
+    sizes = []
+    for number, layer in enumerate(network.conv, start=1):
+        before = f"{height} x {width}"
+        height, width = layer.output_size(height), layer.output_size(width)
+        if height < 1 or width < 1:
+            message = f"conv layer {number} leaves no pixel of {before}"
+            raise InfeasibleConfigurationError(message)
+        sizes.append((height, width))
+    return sizes

@@ -1,0 +1,147 @@
+"""A data set's files: downloaded through torchvision, checked, decoded.
+
+The sets of torchvision are uncompressed IDX files in `DATA_DIR/<Name>/raw`. Every file is checked
+before use: by MD5 where it is known (MNIST, Fashion-MNIST), else by its header and size.
+"""
+
+import contextlib
+import hashlib
+import struct
+import sys
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.catalogue import (
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    DatasetInfo,
+)
+from hpsearch.errors import DataError
+
+Images = NDArray[np.uint8]  # (N, C, H, W)
+Labels = NDArray[np.int64]  # (N,)
+
+_DIGITS_TEST_SHARE = 360  # images; a fifth
+_DIGITS_SEED = 0  # part of the data set's definition: the sealed images never change
+
+
+def raw_folder(info: DatasetInfo, *, data_dir: Path) -> Path:
+    """Where torchvision keeps the files of this data set."""
+    assert info.folder is not None
+    return data_dir / info.folder / "raw"
+
+
+def ensure_files(info: DatasetInfo, *, data_dir: Path) -> None:
+    """Download what is missing and check all that is there.
+
+    Raises:
+        DataError: the download failed, or a file is not what it should be.
+    """
+    if info.folder is None:
+        return
+    folder = raw_folder(info, data_dir=data_dir)
+    names = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+    if any(not (folder / name).exists() for name in names):
+        _download(info, data_dir)
+    for name in names:
+        check_file(info, folder / name)
+
+
+def _download(info: DatasetInfo, data_dir: Path) -> None:
+    from torchvision import datasets  # slow to import, and needed on a machine's first run only
+
+    assert info.folder is not None
+    try:
+        # torchvision prints its progress on stdout, which belongs to the command's result
+        with contextlib.redirect_stdout(sys.stderr):
+            getattr(datasets, info.folder)(str(data_dir), train=True, download=True)
+    except (OSError, RuntimeError) as error:
+        folder = raw_folder(info, data_dir=data_dir)
+        raise DataError(
+            f"{info.title} is not in {folder} and cannot be downloaded "
+            f"({str(error).splitlines()[0]}); put its four IDX files there, "
+            "or try a study that needs no download: --study cnn-digits"
+        ) from None
+
+
+def check_file(info: DatasetInfo, path: Path) -> None:
+    """Check one IDX file.
+
+    Raises:
+        DataError: it is truncated, or another file than it should be.
+    """
+    remedy = "delete it and run `hpsearch data get " + info.name + "` to download it again"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    expected = _expected_header(info, path.name)
+    size = len(expected) + prod(struct.unpack(f">{len(expected) // 4 - 1}I", expected[4:]))
+    if len(content) != size:
+        raise DataError(f"{path} has {len(content):,} bytes, not {size:,}; {remedy}")
+    if not content.startswith(expected):
+        raise DataError(f"{path} is not the IDX file that it should be; {remedy}")
+    md5 = info.md5.get(path.name)
+    if md5 is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise DataError(f"{path} is damaged (its MD5 is not {md5}); {remedy}")
+
+
+def _expected_header(info: DatasetInfo, name: str) -> bytes:
+    """An IDX header: two zero bytes, type unsigned byte, dimensions and their sizes, big-endian."""
+    num = info.num_train if name.startswith("train") else info.num_test
+    sizes = (num, *info.image_shape[1:]) if "images" in name else (num,)
+    return struct.pack(f">BBBB{len(sizes)}I", 0, 0, 8, len(sizes), *sizes)
+
+
+def read_train(info: DatasetInfo, *, data_dir: Path) -> tuple[Images, Labels]:
+    """The training images and labels; the files must have been checked."""
+    return _read(info, data_dir, train=True)
+
+
+def read_test(info: DatasetInfo, *, data_dir: Path) -> tuple[Images, Labels]:
+    """The held-out test images and labels. Only `evaluate` may call this; a test sees to it."""
+    return _read(info, data_dir, train=False)
+
+
+def _read(info: DatasetInfo, data_dir: Path, *, train: bool) -> tuple[Images, Labels]:
+    if info.folder is None:
+        return _read_digits(train=train)
+    from torchvision import datasets
+
+    dataset = getattr(datasets, info.folder)(str(data_dir), train=train, download=False)
+    return dataset.data.numpy().reshape(-1, *info.image_shape), dataset.targets.numpy()
+
+
+def _read_digits(*, train: bool) -> tuple[Images, Labels]:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # 17 grey levels, 0 to 16
+    parts = train_test_split(
+        images[:, np.newaxis],
+        digits.target.astype(np.int64),
+        test_size=_DIGITS_TEST_SHARE,
+        stratify=digits.target,
+        random_state=_DIGITS_SEED,
+    )
+    return (parts[0], parts[2]) if train else (parts[1], parts[3])
+
+
+def fingerprint_train(info: DatasetInfo, *, data_dir: Path) -> str:
+    """16 hexadecimal digits over the training files; the same on every machine."""
+    if info.folder is None:
+        images, labels = read_train(info, data_dir=data_dir)
+        parts = [images.tobytes(), labels.tobytes()]
+    else:
+        folder = raw_folder(info, data_dir=data_dir)
+        parts = [(folder / name).read_bytes() for name in (TRAIN_IMAGES, TRAIN_LABELS)]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,109 @@
+"""The training set of a study: decoded once, split, and left in files that every worker maps.
+
+    training_set = prepare_training_set(info, training, data_dir=..., cache=home.cache)
+
+A `TrainingSet` is four paths and some numbers, small enough for a message to a worker.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.catalogue import DatasetInfo
+from hpsearch.data.files import Labels, ensure_files, fingerprint_train, read_train
+from hpsearch.errors import DataError
+from hpsearch.home import atomic_path
+from hpsearch.spec import Training
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which images are trained on and which are held out, as sorted indices."""
+
+    train: Indices
+    validation: Indices
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Where a worker finds what it trains on; all files are NumPy's .npy."""
+
+    images: Path  # (N, C, H, W) uint8
+    labels: Path  # (N,) int64
+    train: Path  # indices, int64
+    validation: Path
+    fingerprint: str  # of the images, labels and split together
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
+def split_indices(labels: Labels, training: Training) -> Split:
+    """A stratified, seeded split of the training set, or of a stratified subset of it.
+
+    Raises:
+        DataError: too few images for a share of every class on either side.
+    """
+    from sklearn.model_selection import train_test_split
+
+    indices = np.arange(len(labels))
+    try:
+        if training.subset is not None and training.subset < len(labels):
+            indices, _ = train_test_split(
+                indices, train_size=training.subset, stratify=labels, random_state=training.seed
+            )
+        train, validation = train_test_split(
+            indices,
+            test_size=training.validation,
+            stratify=labels[indices],
+            random_state=training.seed,
+        )
+    except ValueError as error:
+        raise DataError(
+            f"training.subset and training.validation leave too few images to split: {error}"
+        ) from None
+    return Split(np.sort(train), np.sort(validation))
+
+
+def prepare_training_set(
+    info: DatasetInfo, training: Training, *, data_dir: Path, cache: Path
+) -> TrainingSet:
+    """Check, decode and split a data set, or find that this was done before.
+
+    Raises:
+        DataError: the data set is missing, damaged or too small for the split.
+    """
+    ensure_files(info, data_dir=data_dir)
+    content = fingerprint_train(info, data_dir=data_dir)
+    folder = cache / f"{info.name}-{content}"
+    images, labels = folder / "images.npy", folder / "labels.npy"
+    if not (images.exists() and labels.exists()):
+        for path, array in zip((images, labels), read_train(info, data_dir=data_dir), strict=True):
+            _save(path, array)
+    wanted = f"split-{training.seed}-{training.validation}-{training.subset or 'all'}"
+    train, validation = (folder / wanted / f"{part}.npy" for part in ("train", "validation"))
+    if not (train.exists() and validation.exists()):
+        split = split_indices(np.load(labels), training)
+        _save(train, split.train)
+        _save(validation, split.validation)
+    digest = hashlib.sha256(content.encode())
+    for path in (train, validation):
+        digest.update(np.load(path).tobytes())
+    return TrainingSet(
+        images=images.absolute(),
+        labels=labels.absolute(),
+        train=train.absolute(),
+        validation=validation.absolute(),
+        fingerprint=digest.hexdigest()[:16],
+        image_shape=info.image_shape,
+        num_classes=info.num_classes,
+    )
+
+
+def _save(path: Path, array: NDArray[np.generic]) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)

@@ -1,0 +1,184 @@
+"""Keeps an executor's slots filled and records what comes back: shared by `search` and `evaluate`.
+
+Every epoch goes into the database once, also when a task is continued from a checkpoint and sends
+its earlier epochs again. A task whose worker dies goes to another worker, at most three times.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+from hpsearch.errors import InterruptedRunError
+from hpsearch.executors.messages import (
+    EpochFinished,
+    Event,
+    Executor,
+    Task,
+    TrainingFailed,
+    TrainingFinished,
+    WorkerLost,
+)
+from hpsearch.interruption import Interruption
+from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.storage.database import utc_now
+from hpsearch.storage.record import FinishedTraining, StudyRecord
+
+MAX_DEATHS = 3
+_POLL_S = 0.5
+_PAUSE_S = 10.0
+
+TrialOutcome = Literal[
+    "complete",
+    "pruned",
+    "diverged",
+    "infeasible",
+    "error",
+    "out-of-memory",
+    "worker-lost",
+    "duplicate",
+]
+
+
+class Observer(Protocol):
+    """Whoever wants to see a run: the terminal's live view, a plain log, a test."""
+
+    def phase(self, title: str, *, done: int, total: int) -> None:
+        """A phase begins: the search, the finalists, the retraining."""
+
+    def started(self, key: TrainingKey, *, max_epochs: int) -> None:
+        """A training was given to a worker."""
+
+    def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+        """A training finished an epoch."""
+
+    def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
+        """A training ended; `detail` is its value or the reason, for people."""
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+
+class Dispatcher:
+    """Tasks in, recorded events out."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        record: StudyRecord,
+        *,
+        observer: Observer,
+        interruption: Interruption,
+    ) -> None:
+        self._executor = executor
+        self._record = record
+        self._observer = observer
+        self._interruption = interruption
+        self._waiting: deque[Task] = deque()
+        self._running: dict[TrainingKey, Task] = {}
+        self._num_epochs: dict[TrainingKey, int] = {}  # recorded so far
+        self._deaths: Counter[TrainingKey] = Counter()
+
+    @property
+    def num_active(self) -> int:
+        """Tasks submitted and not yet ended."""
+        return len(self._waiting) + len(self._running)
+
+    @property
+    def num_free(self) -> int:
+        """Tasks that could start at once."""
+        return max(0, self._executor.num_slots - self.num_active)
+
+    def submit(self, task: Task) -> None:
+        """Start the task as soon as a slot is free."""
+        self._num_epochs[task.key] = len(self._record.epochs(task.key))
+        self._waiting.append(task)
+        self._fill()
+
+    def stop(self, key: TrainingKey) -> None:
+        """End a task; nothing more is heard of it."""
+        self._executor.stop(key)
+        self._forget(key)
+
+    def events(self) -> Iterator[Event]:
+        """What has happened since, recorded; waits a moment for something to.
+
+        A lost worker's task is started again and not mentioned, until it is a `TrainingFailed`.
+
+        Raises:
+            InterruptedRunError: a signal came; every task has been checkpointed.
+        """
+        self._fill()
+        for event in self._executor.poll(_POLL_S):
+            if event.key in self._running:  # else it was stopped while this event was on its way
+                yield from self._handle(event)
+        self._observer.tick()
+        if self._interruption.requested:
+            self.pause()
+            raise InterruptedRunError("interrupted")
+
+    def pause(self) -> None:
+        """Checkpoint and stop every task; what they still report is recorded."""
+        self._waiting.clear()
+        for event in self._executor.pause(_PAUSE_S):
+            if isinstance(event, EpochFinished):
+                self._record_epoch(event)
+        self._running.clear()
+
+    def _handle(self, event: Event) -> Iterator[Event]:
+        match event:
+            case EpochFinished():
+                if self._record_epoch(event):
+                    self._observer.epoch(event.key, event.metrics)
+                    yield event
+            case WorkerLost():
+                yield from self._lost(event)
+            case TrainingFinished():
+                self._record_finish(event)
+                self._forget(event.key)
+                yield event
+            case _:
+                self._forget(event.key)
+                yield event
+
+    def _record_epoch(self, event: EpochFinished) -> bool:
+        """Record an epoch; False if it is recorded already."""
+        if event.metrics.epoch <= self._num_epochs[event.key]:
+            return False
+        assert event.metrics.epoch == self._num_epochs[event.key] + 1, "a gap in the epochs"
+        self._record.add_epoch(event.key, event.metrics)
+        self._num_epochs[event.key] += 1
+        return True
+
+    def _record_finish(self, event: TrainingFinished) -> None:
+        plan = self._running[event.key].plan
+        self._record.add_training(
+            FinishedTraining(
+                key=event.key,
+                configuration=plan.configuration.model_dump(mode="json"),
+                seed_value=plan.seed,
+                precision=event.precision,
+                num_parameters=event.num_parameters,
+                finished=utc_now(),
+            )
+        )
+
+    def _lost(self, event: WorkerLost) -> Iterator[Event]:
+        task = self._running.pop(event.key)
+        self._deaths[event.key] += 1
+        if self._deaths[event.key] < MAX_DEATHS:
+            self._waiting.appendleft(task)
+            self._fill()
+            return
+        reason = f"{MAX_DEATHS} workers died of it; {event.reason}"
+        yield TrainingFailed(event.key, "worker-lost", reason, traceback="")
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._running) < self._executor.num_slots:
+            task = self._waiting.popleft()
+            self._running[task.key] = task
+            self._executor.submit(task)
+            self._observer.started(task.key, max_epochs=task.plan.stop_after)
+
+    def _forget(self, key: TrainingKey) -> None:
+        del self._running[key]
+        self._deaths.pop(key, None)

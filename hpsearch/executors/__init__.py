@@ -1,0 +1,1 @@
+"""Where trainings run: one interface, plain messages, and its implementations."""

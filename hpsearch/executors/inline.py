@@ -1,0 +1,61 @@
+"""Runs tasks in this process, one epoch a poll: for debugging, tests and `--workers 0`."""
+
+from collections.abc import Iterator, Sequence
+
+from hpsearch.data.tensors import DeviceData, load_device_data
+from hpsearch.data.training_set import TrainingSet
+from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingPaused
+from hpsearch.executors.task_run import TaskRun
+from hpsearch.records import TrainingKey
+from hpsearch.training.device import prepare_device
+
+
+class InlineExecutor:
+    """One slot, in this process."""
+
+    def __init__(self, *, device: str) -> None:
+        self._device = prepare_device(device)
+        self._data: dict[TrainingSet, DeviceData] = {}
+        self._run: TaskRun | None = None
+        self._events: Iterator[Event] = iter(())
+
+    @property
+    def num_slots(self) -> int:
+        """One."""
+        return 1
+
+    def submit(self, task: Task) -> None:
+        """Make the task the one that polls advance."""
+        assert self._run is None, "one task at a time"
+        training_set = task.plan.training_set
+        if training_set not in self._data:
+            self._data = {training_set: load_device_data(training_set, device=self._device)}
+        self._run = TaskRun(task, self._data[training_set], device=self._device)
+        self._events = self._run.events()
+
+    def stop(self, key: TrainingKey) -> None:
+        """Forget the task."""
+        if self._run is not None and self._run.task.key == key:
+            self._run = None
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        """Train until something happens; the time-out does not shorten an epoch."""
+        if self._run is None:
+            return []
+        event = next(self._events)
+        if not isinstance(event, EpochFinished):
+            self._run = None
+        return [event]
+
+    def pause(self, timeout_s: float) -> Sequence[Event]:
+        """Checkpoint the task and stop it."""
+        if self._run is None:
+            return []
+        self._run.save_checkpoint()
+        key = self._run.task.key
+        self._run = None
+        return [TrainingPaused(key)]
+
+    def close(self) -> None:
+        """Forget the task."""
+        self._run = None

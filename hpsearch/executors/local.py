@@ -1,0 +1,166 @@
+"""Runs tasks in persistent worker processes of this machine.
+
+Each worker is a fresh Python process with an environment of its own (threads and visible GPU are set
+before it imports PyTorch), in a session of its own (a Ctrl-C in the terminal reaches the search
+only), joined to the search by a socket pair that breaks when either side dies.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+
+from hpsearch.errors import RunFailedError
+from hpsearch.executors.messages import (
+    EpochFinished,
+    Event,
+    Task,
+    TrainingFailed,
+    WorkerLost,
+)
+from hpsearch.executors.worker import Command
+from hpsearch.records import TrainingKey
+
+_MAX_IDLE_DEATHS = 10
+
+
+@dataclass
+class _Process:
+    """One worker process and the task that it has."""
+
+    device: str
+    popen: subprocess.Popen[bytes]
+    connection: Connection
+    key: TrainingKey | None = None
+
+
+class LocalExecutor:
+    """As many slots as devices are given, a worker process each."""
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        self._processes = [_start(device) for device in devices]
+        self._idle_deaths = 0
+
+    @property
+    def num_slots(self) -> int:
+        """The number of workers."""
+        return len(self._processes)
+
+    @property
+    def pids(self) -> list[int]:
+        """The workers' process ids."""
+        return [process.popen.pid for process in self._processes]
+
+    def submit(self, task: Task) -> None:
+        """Give the task to an idle worker."""
+        process = next(p for p in self._processes if p.key is None)
+        process.key = task.key
+        self._send(process, task)
+
+    def stop(self, key: TrainingKey) -> None:
+        """Tell the task's worker to drop it; the slot is free at once, for the next task waits there."""
+        for process in self._processes:
+            if process.key == key:
+                process.key = None
+                self._send(process, Command("stop"))
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        """Events that have come in; a dead worker is replaced and its task reported lost."""
+        events: list[Event] = []
+        ready = wait([p.connection for p in self._processes], timeout_s)
+        for process in list(self._processes):
+            if process.connection in ready:
+                events += self._receive(process)
+        return events
+
+    def pause(self, timeout_s: float) -> Sequence[Event]:
+        """Ask every worker to checkpoint, wait for those that do in time."""
+        for process in self._processes:
+            if process.key is not None:
+                self._send(process, Command("pause"))
+        events: list[Event] = []
+        deadline = time.monotonic() + timeout_s
+        while any(p.key is not None for p in self._processes):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            events += self.poll(left)
+        return events
+
+    def close(self) -> None:
+        """Kill the workers; a worker has nothing to lose but the epoch in hand."""
+        for process in self._processes:
+            _end(process)
+        self._processes = []
+
+    def _send(self, process: _Process, message: Task | Command) -> None:
+        try:
+            process.connection.send(message)
+        except OSError:
+            pass  # it is dead: the next poll finds its connection broken and reports the loss
+
+    def _receive(self, process: _Process) -> list[Event]:
+        try:
+            event: Event = process.connection.recv()
+        except (EOFError, OSError):
+            return self._replace(process)
+        if event.key != process.key:
+            return []  # the last word of a task that was stopped
+        if isinstance(event, EpochFinished):
+            self._send(process, Command("continue"))
+        else:
+            process.key = None
+        if isinstance(event, TrainingFailed) and event.outcome == "out-of-memory":
+            self._restart(process)  # its memory may be in pieces
+        return [event]
+
+    def _replace(self, process: _Process) -> list[Event]:
+        """Start another worker in a dead one's place and report the task that it had."""
+        self._restart(process)
+        if process.key is None:
+            self._idle_deaths += 1
+            if self._idle_deaths > _MAX_IDLE_DEATHS:
+                raise RunFailedError("workers die before they are given anything; see above")
+            return []
+        return [WorkerLost(process.key, f"its worker ended with status {process.popen.returncode}")]
+
+    def _restart(self, process: _Process) -> None:
+        _end(process)
+        self._processes[self._processes.index(process)] = _start(process.device)
+
+
+def _start(device: str) -> _Process:
+    ours, theirs = socket.socketpair()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    visible = device
+    if device.startswith("cuda:"):
+        # the worker sees its own GPU only, so that nothing of it can land on another
+        environment["CUDA_VISIBLE_DEVICES"] = _physical_gpu(int(device.removeprefix("cuda:")))
+        visible = "cuda:0"
+    command = [sys.executable, "-m", "hpsearch.executors.worker", str(theirs.fileno()), visible]
+    popen = subprocess.Popen(
+        command,
+        env=environment,
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # stdout is the command's, for its result
+        start_new_session=True,
+    )
+    theirs.close()
+    return _Process(device, popen, Connection(ours.detach()))
+
+
+def _physical_gpu(index: int) -> str:
+    """The name of the index-th GPU that this process sees, which may itself see only some."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[index] if visible else str(index)
+
+
+def _end(process: _Process) -> None:
+    process.connection.close()
+    process.popen.kill()
+    process.popen.wait()

@@ -1,0 +1,106 @@
+"""What the search and its workers say to each other: frozen dataclasses of plain values.
+
+An executor takes `Task`s and answers with `Event`s. `Executor` is the whole interface: `inline` runs
+tasks in this process, `local` in processes of this machine, and a cluster engine would be a third.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from hpsearch.records import EpochMetrics, Precision, TrainingKey
+from hpsearch.training.plan import Plan
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training to do."""
+
+    key: TrainingKey
+    plan: Plan
+    checkpoint: Path  # continued from if it is there, written to now and then
+    weights: Path | None = None  # where to leave the weights at the end, as safetensors
+
+
+@dataclass(frozen=True)
+class EpochFinished:
+    """An epoch is over; epochs of an earlier life of the task come again after it is continued."""
+
+    key: TrainingKey
+    metrics: EpochMetrics
+
+
+@dataclass(frozen=True)
+class TrainingFinished:
+    """The training ran to its last epoch, or stopped early by its own rule."""
+
+    key: TrainingKey
+    precision: Precision
+    num_parameters: int
+
+
+@dataclass(frozen=True)
+class TrainingDiverged:
+    """The loss is not finite."""
+
+    key: TrainingKey
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrainingFailed:
+    """The training cannot go on."""
+
+    key: TrainingKey
+    outcome: Literal["error", "out-of-memory", "worker-lost"]
+    reason: str  # the exception in one line
+    traceback: str
+
+
+@dataclass(frozen=True)
+class TrainingPaused:
+    """The training left a checkpoint and stopped, as it was asked to."""
+
+    key: TrainingKey
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """The worker died; the task is in nobody's hands."""
+
+    key: TrainingKey
+    reason: str
+
+
+Event = (
+    EpochFinished
+    | TrainingFinished
+    | TrainingDiverged
+    | TrainingFailed
+    | TrainingPaused
+    | WorkerLost
+)
+
+
+class Executor(Protocol):
+    """Runs tasks, as many at a time as it has slots."""
+
+    @property
+    def num_slots(self) -> int:
+        """How many tasks run at once."""
+
+    def submit(self, task: Task) -> None:
+        """Start a task; at most `num_slots` may be under way."""
+
+    def stop(self, key: TrainingKey) -> None:
+        """End a task without a checkpoint; it sends no further event."""
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        """What has happened since the last call; waits for something at most so long."""
+
+    def pause(self, timeout_s: float) -> Sequence[Event]:
+        """Checkpoint and stop every task; one that takes longer loses its epoch in hand."""
+
+    def close(self) -> None:
+        """End everything at once."""

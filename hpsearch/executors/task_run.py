@@ -1,0 +1,92 @@
+"""Running one task: the training, its checkpoints and its weights, as a stream of events.
+
+Used by every executor's worker, so that a task gives the same events wherever it runs.
+"""
+
+import json
+import time
+import traceback
+from collections.abc import Iterator
+
+import torch
+from safetensors.torch import save_file
+
+from hpsearch.data.tensors import DeviceData
+from hpsearch.executors.messages import (
+    EpochFinished,
+    Event,
+    Task,
+    TrainingDiverged,
+    TrainingFailed,
+    TrainingFinished,
+)
+from hpsearch.home import atomic_path
+from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
+from hpsearch.training.epochs import DivergedError, Training
+
+_CHECKPOINT_EVERY_S = 10.0
+
+
+class TaskRun:
+    """One task under way on this process' device."""
+
+    def __init__(self, task: Task, data: DeviceData, *, device: torch.device) -> None:
+        self.task = task
+        self._data = data
+        self._device = device
+        self._training: Training | None = None
+
+    def events(self) -> Iterator[Event]:
+        """Train, and yield what happens; the last event is not an `EpochFinished`."""
+        try:
+            yield from self._train()
+        except DivergedError as error:
+            yield TrainingDiverged(self.task.key, str(error))
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            yield self._failed("out-of-memory", error)
+        except Exception as error:  # a model's own mistake must not end the search
+            yield self._failed("error", error)
+
+    def save_checkpoint(self) -> None:
+        """Save the training as it is after its last finished epoch."""
+        if self._training is not None:
+            fingerprint = self.task.plan.fingerprint
+            save_checkpoint(self.task.checkpoint, self._training, plan=fingerprint)
+
+    def _train(self) -> Iterator[Event]:
+        task = self.task
+        training = Training(task.plan, self._data, device=self._device)
+        load_checkpoint(
+            task.checkpoint, training, plan=task.plan.fingerprint, device=self._device
+        )
+        self._training = training
+        for metrics in training.history:
+            yield EpochFinished(task.key, metrics)
+        saved = time.monotonic()
+        for metrics in training.epochs():
+            if time.monotonic() - saved >= _CHECKPOINT_EVERY_S:
+                self.save_checkpoint()
+                saved = time.monotonic()
+            yield EpochFinished(task.key, metrics)
+        if task.weights is not None:
+            self._save_weights(training)
+        yield TrainingFinished(task.key, training.precision, training.num_parameters)
+
+    def _save_weights(self, training: Training) -> None:
+        assert self.task.weights is not None
+        plan = self.task.plan
+        metadata = {
+            "configuration": plan.configuration.model_dump_json(),
+            "image_shape": json.dumps(plan.training_set.image_shape),
+            "num_classes": json.dumps(plan.training_set.num_classes),
+        }
+        weights = {
+            name: value.cpu().contiguous() for name, value in training.best_weights.items()
+        }
+        with atomic_path(self.task.weights) as temporary:
+            save_file(weights, temporary, metadata=metadata)
+
+    def _failed(self, outcome: str, error: BaseException) -> TrainingFailed:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        text = "".join(traceback.format_exception(error))
+        return TrainingFailed(self.task.key, outcome, reason, text)  # type: ignore[arg-type]

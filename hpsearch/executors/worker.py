@@ -1,0 +1,100 @@
+"""A worker process: `python -m hpsearch.executors.worker FD DEVICE`, started by `local`.
+
+It knows nothing of Optuna or of the database. It takes tasks from a connection and sends events; when
+the connection breaks, because the search is gone however it died, the process ends at once.
+"""
+
+import os
+import queue
+import sys
+import threading
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Literal
+
+from hpsearch.data.tensors import DeviceData, load_device_data
+from hpsearch.data.training_set import TrainingSet
+from hpsearch.executors.messages import EpochFinished, Task, TrainingPaused
+from hpsearch.executors.task_run import TaskRun
+from hpsearch.training.device import prepare_device
+
+# A worker waits for an answer to an epoch at most this share of the epoch's time, then goes on:
+# long epochs are not trained in vain, short ones are not held up.
+_ANSWER_SHARE = 0.05
+_ORPHANED = 1
+
+Answer = Literal["continue", "stop", "pause"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the search says to a worker beside giving it tasks: the answer to an epoch."""
+
+    answer: Answer
+
+
+class Worker:
+    """The worker's side of the connection."""
+
+    def __init__(self, connection: Connection, *, device: str) -> None:
+        self._connection = connection
+        self._device = prepare_device(device)
+        self._inbox: queue.Queue[Task | Command] = queue.Queue()
+        self._data: dict[TrainingSet, DeviceData] = {}  # of the last study only
+
+    def run(self) -> None:
+        """Do tasks until the connection ends."""
+        threading.Thread(target=self._receive, daemon=True).start()
+        while True:
+            message = self._inbox.get()
+            if isinstance(message, Task):  # an answer that came after its task's end is void
+                self._do(message)
+
+    def _receive(self) -> None:
+        """Fill the inbox; a broken connection means that nobody waits for this process."""
+        while True:
+            try:
+                self._inbox.put(self._connection.recv())
+            except (EOFError, OSError):
+                os._exit(_ORPHANED)
+
+    def _do(self, task: Task) -> None:
+        run = TaskRun(task, self._load(task.plan.training_set), device=self._device)
+        for event in run.events():
+            self._connection.send(event)
+            if not isinstance(event, EpochFinished):
+                return
+            answer = self._answer(wait_s=_ANSWER_SHARE * event.metrics.duration_s)
+            if answer == "pause":
+                run.save_checkpoint()
+                self._connection.send(TrainingPaused(task.key))
+            if answer != "continue":
+                return
+
+    def _answer(self, *, wait_s: float) -> Answer:
+        """The gravest of the answers that are in, waiting a little for the first."""
+        answer: Answer = "continue"
+        while True:
+            try:
+                message = self._inbox.get(timeout=wait_s)
+            except queue.Empty:
+                return answer
+            assert isinstance(message, Command), "a task for a worker that has one"
+            if message.answer != "continue":
+                return message.answer
+            wait_s = 0.0
+
+    def _load(self, training_set: TrainingSet) -> DeviceData:
+        if training_set not in self._data:
+            self._data = {training_set: load_device_data(training_set, device=self._device)}
+        return self._data[training_set]
+
+
+def main() -> None:
+    """Take the connection from the inherited file descriptor and work."""
+    fd, device = int(sys.argv[1]), sys.argv[2]
+    Worker(Connection(fd), device=device).run()
+
+
+if __name__ == "__main__":
+    main()

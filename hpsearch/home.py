@@ -1,0 +1,72 @@
+"""Where hpsearch keeps its files: the one place that knows a file's name.
+
+    runs/                            --home, or HPSEARCH_HOME
+      hpsearch.db                    every study: Optuna's tables and ours
+      cache/                         decoded training sets and splits, mapped by all workers
+      checkpoints/STUDY/             of trainings that are under way
+      artifacts/STUDY/               weights and test predictions of the winner
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from hpsearch.records import TrainingKey
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder of results; nothing is created before something is written."""
+
+    root: Path
+
+    @property
+    def database_url(self) -> str:
+        """The default database, as SQLAlchemy names it."""
+        return f"sqlite:///{self.root / 'hpsearch.db'}"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of decoded data."""
+        return self.root / "cache"
+
+    def checkpoints(self, study: str) -> Path:
+        """The folder of a study's checkpoints."""
+        return self.root / "checkpoints" / study
+
+    def checkpoint(self, study: str, key: TrainingKey) -> Path:
+        """The checkpoint of one training."""
+        return self.checkpoints(study) / f"{key}.pt"
+
+    def artifacts(self, study: str) -> Path:
+        """The folder of what a study leaves for use elsewhere."""
+        return self.root / "artifacts" / study
+
+    def weights(self, study: str, key: TrainingKey) -> Path:
+        """The trained weights of one training."""
+        return self.artifacts(study) / f"{key}.safetensors"
+
+    def predictions(self, study: str, reading: int) -> Path:
+        """The outputs for every test image of one reading of the test set."""
+        return self.artifacts(study) / f"test-reading-{reading}.safetensors"
+
+    def rename_study(self, old: str, new: str) -> None:
+        """Move a study's folders along with its name."""
+        for folder in (self.checkpoints, self.artifacts):
+            if folder(old).exists():
+                folder(old).rename(folder(new))
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place on leaving, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

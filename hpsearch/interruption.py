@@ -1,0 +1,32 @@
+"""Ctrl-C and SIGTERM as a flag that a loop looks at, so that nothing is cut in the middle."""
+
+import signal
+from types import FrameType, TracebackType
+
+
+class Interruption:
+    """A context in which the first signal sets `requested` and the second ends the process."""
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> "Interruption":
+        for number in self._SIGNALS:
+            self._previous[number] = signal.signal(number, self._request)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,111 @@
+"""From a `configuration.Network` to a PyTorch module.
+
+Every MLP and CNN here is one `nn.Sequential` with named layers: conv1, norm1, pool1, relu1, ...,
+flatten, dropout, dense1, ..., output. The output is logits; softmax is part of the loss.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import nn
+
+from hpsearch.configuration import ConvLayer, Network, feature_map_sizes
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+_INITIALIZERS = {
+    "glorot_uniform": nn.init.xavier_uniform_,
+    "he_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
+}
+
+
+def build_network(
+    network: Network, *, image_shape: tuple[int, int, int], num_classes: int
+) -> nn.Sequential:
+    """Build and initialise a network from PyTorch's global random generator.
+
+    Args:
+        network: the architecture.
+        image_shape: channels, height, width; the module takes (B, C, H, W) float images.
+        num_classes: the module returns (B, num_classes) logits.
+
+    Raises:
+        InfeasibleConfigurationError: a layer would leave no pixel.
+    """
+    layers = OrderedDict(_layers(network, image_shape, num_classes))
+    module = nn.Sequential(layers)
+    for layer in module:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            _INITIALIZERS[network.initializer](layer.weight)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+    return module
+
+
+def _layers(
+    network: Network, image_shape: tuple[int, int, int], num_classes: int
+) -> Iterator[tuple[str, nn.Module]]:
+    channels, height, width = image_shape
+    sizes = feature_map_sizes(network, image_shape=image_shape)
+    for number, (conv, size) in enumerate(zip(network.conv, sizes, strict=True), start=1):
+        yield from _conv_block(number, conv, network, channels, (height, width))
+        channels, (height, width) = conv.filters, size
+    yield "flatten", nn.Flatten()
+    features = channels * height * width
+    for number, dense in enumerate(network.dense, start=len(network.conv) + 1):
+        name = number - len(network.conv)
+        if dense.dropout:
+            yield f"dropout{name}", nn.Dropout(dense.dropout)
+        yield f"dense{name}", nn.Linear(features, dense.units)
+        if network.batch_norm:
+            yield f"norm{number}", nn.BatchNorm1d(dense.units)
+        yield f"{network.activation}{number}", _ACTIVATIONS[network.activation]()
+        features = dense.units
+    if network.output.dropout:
+        yield "output_dropout", nn.Dropout(network.output.dropout)
+    yield "output", nn.Linear(features, num_classes)
+    if network.output.batch_norm:
+        yield "output_norm", nn.BatchNorm1d(num_classes)
+
+
+def _conv_block(
+    number: int, conv: ConvLayer, network: Network, channels: int, size: tuple[int, int]
+) -> Iterator[tuple[str, nn.Module]]:
+    left, right, top, bottom = _same_padding(conv, size)
+    symmetric = left == right and top == bottom
+    if not symmetric:
+        yield f"pad{number}", nn.ZeroPad2d((left, right, top, bottom))
+    padding = (top, left) if symmetric else (0, 0)
+    yield f"conv{number}", nn.Conv2d(channels, conv.filters, conv.kernel, conv.stride, padding)
+    if network.batch_norm:
+        yield f"norm{number}", nn.BatchNorm2d(conv.filters)
+    activation = f"{network.activation}{number}", _ACTIVATIONS[network.activation]()
+    if conv.pool != "max":
+        yield activation
+    if conv.pool != "none":
+        pool = nn.MaxPool2d if conv.pool == "max" else partial(nn.AvgPool2d, count_include_pad=False)
+        yield f"pool{number}", pool(conv.pool_size, ceil_mode=conv.pool_padding == "same")
+    if conv.pool == "max":
+        # after the pooling: relu, sigmoid and tanh rise, so the largest activation is the
+        # activation of the largest, and a quarter of them is left to compute
+        yield activation
+
+
+def _same_padding(conv: ConvLayer, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, right, top, bottom as TensorFlow pads "same": an odd pixel goes to the right and bottom."""
+    if conv.padding == "valid":
+        return 0, 0, 0, 0
+    totals = [max((-(-n // conv.stride) - 1) * conv.stride + conv.kernel - n, 0) for n in size]
+    height, width = totals
+    return width // 2, width - width // 2, height // 2, height - height // 2
+
+
+def num_parameters(module: nn.Module) -> int:
+    """Trainable parameters."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def memory_format(network: Network) -> torch.memory_format:
+    """The format to train in: channels last halved the time of a convolutional step on CPUs."""
+    return torch.channels_last if network.conv else torch.contiguous_format

@@ -1,0 +1,57 @@
+"""What is recorded of a training: which one it is, and what each of its epochs measured."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Objective = Literal["val_accuracy", "val_loss"]
+Precision = Literal["fp32", "bf16"]
+Role = Literal["search", "finalist", "winner"]
+
+
+@dataclass(frozen=True, order=True)
+class TrainingKey:
+    """Which training of a study: a trial's own, or one of those after the search."""
+
+    role: Role
+    trial: int  # the Optuna trial's number
+    seed: int = 0  # the how-manieth seed, from 0; a trial of the search has one only
+
+    def __str__(self) -> str:
+        return f"{self.role}-{self.trial}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One finished epoch. Losses are mean cross-entropies in nats; accuracies are shares, 0 to 1."""
+
+    epoch: int  # counted from 1
+    loss: float  # over the epoch's training batches, dropout on, as the weights moved
+    accuracy: float
+    val_loss: float | None  # None when nothing was held out
+    val_accuracy: float | None
+    learning_rate: float  # at the epoch's last step
+    duration_s: float
+    images_per_s: float  # training images over the whole epoch's time, validation included
+
+    def value_of(self, objective: Objective) -> float:
+        """The objective's value at this epoch, which must have been validated."""
+        value = self.val_accuracy if objective == "val_accuracy" else self.val_loss
+        assert value is not None, "an epoch without validation has no objective"
+        return value
+
+
+def is_better(value: float, than: float | None, *, objective: Objective) -> bool:
+    """Whether `value` is strictly better: higher for val_accuracy, lower for val_loss."""
+    if than is None:
+        return True
+    return value > than if objective == "val_accuracy" else value < than
+
+
+def best_epoch(epochs: list[EpochMetrics], *, objective: Objective) -> EpochMetrics:
+    """The first epoch with the best objective; `epochs` must not be empty."""
+    best = epochs[0]
+    for candidate in epochs[1:]:
+        value, best_value = candidate.value_of(objective), best.value_of(objective)
+        if is_better(value, best_value, objective=objective):
+            best = candidate
+    return best

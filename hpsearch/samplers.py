@@ -1,0 +1,77 @@
+"""From a study file's sampler to Optuna's, every argument passed explicitly."""
+
+import warnings
+
+import numpy as np
+from optuna import samplers
+from optuna.exceptions import ExperimentalWarning
+
+from hpsearch import algorithms
+
+
+def build_sampler(
+    settings: algorithms.Sampler, *, seed: int, num_trials: int
+) -> samplers.BaseSampler:
+    """The sampler of a study.
+
+    Args:
+        settings: the study file's.
+        seed: the study's seed.
+        num_trials: the trials that the study already has. A continued search draws fresh numbers
+            instead of those that it began with.
+    """
+    fresh = int(np.random.SeedSequence([seed, num_trials]).generate_state(1)[0])
+    with warnings.catch_warnings():
+        # the study file chose the argument; Optuna's word that it may change helps nobody here
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        match settings:
+            case algorithms.Tpe():
+                return samplers.TPESampler(
+                    prior_weight=settings.prior_weight,
+                    n_startup_trials=settings.n_startup_trials,
+                    n_ei_candidates=settings.n_ei_candidates,
+                    gamma=None,  # Optuna's: a tenth of the trials, at most 25, are the good ones
+                    weights=None,  # Optuna's: the newest 25 count fully
+                    seed=fresh,
+                    multivariate=settings.multivariate,
+                    group=settings.group,
+                    warn_independent_sampling=False,
+                    constant_liar=settings.constant_liar,
+                    constraints_func=None,
+                )
+            case algorithms.Random() | algorithms.Grid():
+                # a grid is walked by `search` itself, which knows conditions and repeats
+                return samplers.RandomSampler(seed=fresh)
+            case algorithms.Qmc():
+                return samplers.QMCSampler(
+                    qmc_type=settings.qmc_type,
+                    scramble=settings.scramble,
+                    seed=seed,  # the same sequence again; Optuna stores how far it has come
+                    independent_sampler=samplers.RandomSampler(seed=fresh),
+                    warn_asynchronous_seeding=False,
+                    warn_independent_sampling=False,
+                )
+            case algorithms.Gp():
+                return samplers.GPSampler(
+                    seed=fresh,
+                    independent_sampler=samplers.RandomSampler(seed=fresh),
+                    n_startup_trials=settings.n_startup_trials,
+                    deterministic_objective=settings.deterministic_objective,
+                    constraints_func=None,
+                    warn_independent_sampling=False,
+                )
+            case algorithms.CmaEs():
+                return samplers.CmaEsSampler(
+                    x0=None,
+                    sigma0=settings.sigma0,
+                    n_startup_trials=settings.n_startup_trials,
+                    independent_sampler=samplers.RandomSampler(seed=fresh),
+                    warn_independent_sampling=False,
+                    seed=fresh,
+                    consider_pruned_trials=settings.consider_pruned_trials,
+                    popsize=settings.popsize,
+                    use_separable_cma=False,
+                    with_margin=settings.with_margin,
+                    lr_adapt=False,
+                    source_trials=None,
+                )

@@ -1,0 +1,211 @@
+"""The search loop: asks for trials, has them trained, prunes and tells. The only writer of a study.
+
+    search = Search(spec, record, dispatcher, training_set, home=home, observer=observer)
+    end = search.run(trials=100, timeout_s=None)
+
+`trials` is the study's total of finished trials (complete, pruned and failed) over all runs. Trials
+that an earlier run left running come first, continued under their own numbers.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import optuna
+from optuna.trial import Trial, TrialState
+
+from hpsearch.data.training_set import TrainingSet
+from hpsearch.dispatcher import Dispatcher, Observer, TrialOutcome
+from hpsearch.errors import RunFailedError
+from hpsearch.executors.messages import (
+    EpochFinished,
+    Event,
+    Task,
+    TrainingDiverged,
+    TrainingFailed,
+    TrainingFinished,
+)
+from hpsearch.home import Home
+from hpsearch.proposals import Exhausted, Proposal, Proposals, Refusal
+from hpsearch.records import Role, TrainingKey, best_epoch
+from hpsearch.spec import StudySpec
+from hpsearch.storage.record import FINISHED, OUTCOME, REASON, StudyRecord, is_duplicate
+from hpsearch.training.plan import Plan
+
+_MAX_ERRORS_IN_A_ROW = 3
+
+SearchEnd = Literal["budget", "timeout", "exhausted"]
+
+
+def num_finished(study: optuna.Study) -> int:
+    """Trials that count towards the budget: complete, pruned and failed, without the repeats."""
+    trials = study.get_trials(deepcopy=False, states=FINISHED)
+    return sum(not is_duplicate(trial) for trial in trials)
+
+
+def training_seed(spec: StudySpec, key: TrainingKey) -> int:
+    """The seed of a training's weights, shuffling and dropout; every training has its own."""
+    roles: dict[Role, int] = {"search": 0, "finalist": 1, "winner": 2}
+    # all finalists share their seeds, so that they differ by their configurations only
+    trial = key.trial if key.role == "search" else 0
+    entropy = [spec.training.seed, roles[key.role], trial, key.seed]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+@dataclass
+class _Active:
+    """A trial under way."""
+
+    trial: Trial
+    reported: set[int]  # epochs that Optuna knows
+
+
+class Search:
+    """One study's search."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        record: StudyRecord,
+        dispatcher: Dispatcher,
+        training_set: TrainingSet,
+        *,
+        home: Home,
+        observer: Observer,
+    ) -> None:
+        self._spec = spec
+        self._record = record
+        self._study = record.study
+        self._dispatcher = dispatcher
+        self._training_set = training_set
+        self._home = home
+        self._observer = observer
+        self._proposals = Proposals(spec, self._study)
+        self._active: dict[TrainingKey, _Active] = {}
+        self._num_finished = num_finished(self._study)
+        self._errors_in_a_row = 0
+        self._exhausted = False
+
+    def run(self, *, trials: int, timeout_s: float | None) -> SearchEnd:
+        """Search until the study has so many finished trials, or time or the space is used up.
+
+        Raises:
+            InterruptedRunError: a signal came; the running trials can be carried on.
+            RunFailedError: several trials in a row failed with an error.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._observer.phase("search", done=self._num_finished, total=trials)
+        while True:
+            self._fill(trials)
+            if not self._active:
+                return "exhausted" if self._exhausted else "budget"
+            for event in self._dispatcher.events():
+                self._handle(event)
+            if deadline is not None and time.monotonic() >= deadline:
+                self._dispatcher.pause()
+                return "timeout"
+
+    def _fill(self, trials: int) -> None:
+        """Start trials while there are free slots and the budget allows."""
+        while self._dispatcher.num_free and self._num_finished + len(self._active) < trials:
+            proposal = self._proposals.take_over() or self._proposals.next()
+            match proposal:
+                case Proposal():
+                    self._start(proposal)
+                case Refusal():
+                    self._num_finished += 1
+                    key = TrainingKey("search", proposal.number)
+                    self._observer.ended(key, outcome="infeasible", detail=proposal.reason)
+                case Exhausted():
+                    self._exhausted = True
+                    return
+
+    def _start(self, proposal: Proposal) -> None:
+        trial = proposal.trial
+        key = TrainingKey("search", trial.number)
+        known = self._record.epochs(key)
+        self._active[key] = _Active(trial, set())
+        for metrics in known:  # told to Optuna before the search was cut off, but for the last
+            self._report(key, metrics.epoch, metrics.value_of(self._spec.objective))
+        self._dispatcher.submit(
+            Task(
+                key=key,
+                plan=self._plan(proposal, key),
+                checkpoint=self._home.checkpoint(self._record.name, key),
+            )
+        )
+
+    def _plan(self, proposal: Proposal, key: TrainingKey) -> Plan:
+        protocol = self._spec.training
+        return Plan(
+            configuration=proposal.configuration,
+            training_set=self._training_set,
+            seed=training_seed(self._spec, key),
+            epochs=protocol.epochs,
+            stop_after=protocol.epochs,
+            objective=self._spec.objective,
+            early_stopping=protocol.early_stopping,
+            precision=protocol.precision,
+            train_on="train",
+        )
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case EpochFinished(key, metrics):
+                self._report(key, metrics.epoch, metrics.value_of(self._spec.objective))
+                if self._active[key].trial.should_prune():
+                    self._dispatcher.stop(key)
+                    self._end(key, "pruned", f"after epoch {metrics.epoch}")
+            case TrainingFinished(key):
+                self._end(key, "complete", "")
+            case TrainingDiverged(key, reason):
+                self._end(key, "diverged", reason)
+            case TrainingFailed(key, outcome, reason, traceback):
+                self._end(key, outcome, reason, traceback=traceback)
+                self._count_error(outcome, reason)
+
+    def _report(self, key: TrainingKey, epoch: int, value: float) -> None:
+        active = self._active[key]
+        if not active.reported:
+            frozen = self._study._storage.get_trial(active.trial._trial_id)
+            active.reported = set(frozen.intermediate_values)
+        if epoch not in active.reported:
+            active.trial.report(value, step=epoch)
+            active.reported.add(epoch)
+
+    def _end(
+        self, key: TrainingKey, outcome: TrialOutcome, reason: str, *, traceback: str = ""
+    ) -> None:
+        trial = self._active.pop(key).trial
+        trial.set_user_attr(OUTCOME, outcome)
+        if reason:
+            trial.set_user_attr(REASON, reason)
+        if traceback:
+            trial.set_user_attr("traceback", traceback)
+        detail = reason
+        if outcome == "complete":
+            objective = self._spec.objective
+            best = best_epoch(self._record.epochs(key), objective=objective)
+            value = best.value_of(objective)
+            self._study.tell(trial, value)
+            detail = f"{objective} {value:.4f} in epoch {best.epoch}"
+        elif outcome in ("pruned", "diverged"):
+            self._study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.tell(trial, state=TrialState.FAIL)
+        self._num_finished += 1
+        self._errors_in_a_row = 0 if outcome in ("complete", "pruned") else self._errors_in_a_row
+        self._home.checkpoint(self._record.name, key).unlink(missing_ok=True)
+        self._observer.ended(key, outcome=outcome, detail=detail)
+
+    def _count_error(self, outcome: TrialOutcome, reason: str) -> None:
+        if outcome == "out-of-memory":
+            return
+        self._errors_in_a_row += 1
+        if self._errors_in_a_row == _MAX_ERRORS_IN_A_ROW:
+            self._dispatcher.pause()
+            raise RunFailedError(
+                f"{_MAX_ERRORS_IN_A_ROW} trials in a row failed, the last with {reason}; "
+                "the tracebacks are in the trials' attributes, which `hpsearch dashboard` shows"
+            )

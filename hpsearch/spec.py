@@ -1,0 +1,314 @@
+"""Study files: read, checked, and held as one frozen `StudySpec`.
+
+    spec = load_study_file(find_study_file("cnn-fashion"))
+    configuration = spec.configuration(spec.space.suggest(trial))
+
+The name of a study is its file's stem. What a file says is kept as a plain document too: it is
+stored with the study, so that a later run can tell whether the file is still the same.
+"""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from hpsearch.algorithms import Hyperband, Positive, Pruner, Sampler, Tpe
+from hpsearch.catalogue import DATASETS, DatasetInfo
+from hpsearch.configuration import (
+    TRAINING_NAMES,
+    Configuration,
+    feature_map_sizes,
+    resolve,
+)
+from hpsearch.errors import StudyFileError, UnknownStudyError
+from hpsearch.records import Objective
+from hpsearch.space import Scalar, Space
+from hpsearch.spacefile import Mistake, UnknownKey, flatten, nearest, parse_space, wanted
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class EarlyStopping(_Table):
+    """Stop after `patience` epochs without an improvement of `monitor` by more than `min_delta`."""
+
+    monitor: Objective = "val_loss"
+    patience: Positive = 10
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Training(_Table):
+    """The protocol that every trial of a study shares."""
+
+    epochs: Positive = 100  # at most
+    early_stopping: EarlyStopping | None = None
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.15  # stratified share of the training set
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"  # auto: what a short probe finds faster
+    subset: Positive | None = None  # train and validate on so many images only, stratified
+
+
+class Search(_Table):
+    """How configurations are proposed, how trials are pruned, and how many there are."""
+
+    sampler: Sampler = Tpe()
+    pruner: Pruner = Hyperband()
+    trials: Positive = 100
+
+    @field_validator("sampler", "pruner", mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class Final(_Table):
+    """How the winner is chosen and retrained after the search."""
+
+    finalists: Positive = 3  # how many of the best are trained again with fresh seeds
+    seeds: Positive = 3
+    train_on: Literal["train", "train+validation"] = "train+validation"
+
+
+class _Document(_Table):
+    description: str = ""
+    dataset: str
+    model: Literal["mlp", "cnn"]
+    objective: Objective = "val_accuracy"
+    training: Training = Training()
+    search: Search = Search()
+    final: Final = Final()
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """Everything scientific about a study."""
+
+    name: str
+    description: str
+    dataset: DatasetInfo
+    model: Literal["mlp", "cnn"]
+    objective: Objective
+    training: Training
+    search: Search
+    final: Final
+    space: Space
+    document: dict[str, Any]  # the file with its defaults filled in, as JSON can hold it
+
+    def configuration(self, values: Mapping[str, Scalar]) -> Configuration:
+        """Resolve suggested values to the one configuration that they describe.
+
+        Raises:
+            InfeasibleConfigurationError: its network cannot be built for this data set's images.
+        """
+        configuration = resolve(values, model=self.model)
+        feature_map_sizes(configuration.network, image_shape=self.dataset.image_shape)
+        return configuration
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over all that decides a trial's outcome."""
+        text = json.dumps(_scientific(self.document), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def differences(self, stored: Mapping[str, Any]) -> list[str]:
+        """One line for each key whose stored value is another than this file's."""
+        old, new = flatten(_scientific(stored)), flatten(_scientific(self.document))
+        return [
+            f"{key}: {_shown(old, key)} -> {_shown(new, key)}"
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+
+
+def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without what may change during a study: its description and budget."""
+    search = {key: value for key, value in document["search"].items() if key != "trials"}
+    rest = {key: value for key, value in document.items() if key != "description"}
+    return {**rest, "search": search}
+
+
+def _shown(flat: Mapping[str, object], key: str) -> str:
+    return json.dumps(flat[key]) if key in flat else "(absent)"
+
+
+def study_folders() -> list[Path]:
+    """Where study files are looked for by name: `./studies`, then those shipped with the package."""
+    shipped = Path(str(files("hpsearch"))) / "studies"
+    checkout = Path(str(files("hpsearch"))).parent / "studies"  # not installed: the top level's
+    return [Path("studies"), shipped if shipped.is_dir() else checkout]
+
+
+def study_files() -> dict[str, Path]:
+    """Every study file that can be run by name."""
+    found: dict[str, Path] = {}
+    for folder in study_folders():
+        for path in sorted(folder.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def find_study_file(study: str) -> Path:
+    """The file of a study given by path or by name.
+
+    Raises:
+        UnknownStudyError: there is none.
+    """
+    path = Path(study)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        raise UnknownStudyError(f"no study file {study}")
+    known = study_files()
+    if study in known:
+        return known[study]
+    near = get_close_matches(study, known, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`hpsearch studies` lists them"
+    raise UnknownStudyError(f"no study {study!r} in ./studies or among those shipped; {hint}")
+
+
+def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
+    """Read and check a study file; `name` replaces the file's stem as the study's name.
+
+    Raises:
+        StudyFileError: the file cannot be read, or anything in it is not allowed.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyFileError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
+    try:
+        return parse_study(content, name=path.stem if name is None else name)
+    except Mistake as mistake:
+        raise StudyFileError(f"{path}: {mistake}") from None
+
+
+def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
+    """Check a study given as the tables of its file.
+
+    Raises:
+        Mistake: the first thing that is wrong.
+    """
+    check_study_name(name)
+    tables = dict(content)
+    table = _table(tables.pop("space", None), "space")
+    protocol = _table(tables.get("training", {}), "training")
+    fixed = {key: value for key, value in protocol.items() if key in TRAINING_NAMES}
+    tables["training"] = {key: value for key, value in protocol.items() if key not in fixed}
+    document = _checked(tables)
+    if document.dataset not in DATASETS:
+        raise Mistake("dataset", _not_among(document.dataset, list(DATASETS)))
+    dataset = DATASETS[document.dataset]
+    space = parse_space(
+        flatten(table), training=fixed, model=document.model, image_shape=dataset.image_shape
+    )
+    if document.search.sampler.name == "grid" and not space.is_finite:
+        continuous = next(p.name for p in space.parameters if p.domain.values is None)
+        raise Mistake(
+            "search.sampler", f"'grid' needs a finite space; give {continuous} a step or choices"
+        )
+    dumped = document.model_dump(mode="json")
+    return StudySpec(
+        name=name,
+        description=document.description,
+        dataset=dataset,
+        model=document.model,
+        objective=document.objective,
+        training=document.training,
+        search=document.search,
+        final=document.final,
+        space=space,
+        document={**dumped, "training": {**dumped["training"], **fixed}, "space": flatten(table)},
+    )
+
+
+def check_study_name(name: str) -> None:
+    """Names become file names, so only plain ones are allowed.
+
+    Raises:
+        Mistake: any other name.
+    """
+    if not _NAME.fullmatch(name):
+        raise Mistake(
+            "name", f"{name!r} is not allowed; letters, digits, '.', '_' and '-', at most 100, are"
+        )
+
+
+def _table(value: object, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        problem = "is missing" if value is None else f"{value!r} is not a table"
+        raise Mistake(key, f"{problem}; write [{key}]")
+    return value
+
+
+def _checked(tables: Mapping[str, Any]) -> _Document:
+    try:
+        return _Document.model_validate(dict(tables))
+    except ValidationError as error:
+        raise _first_mistake(error) from None
+
+
+def _first_mistake(error: ValidationError) -> Mistake:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    tags = {"tpe", "random", "grid", "qmc", "gp", "cmaes", "none", "median", "percentile"}
+    tags |= {"halving", "hyperband", "patient"}
+    key = ".".join(part for part in path if part not in tags)
+    if first["type"] == "missing":
+        return Mistake(key, "is missing; every study file needs it")
+    if first["type"] == "extra_forbidden":
+        allowed = _allowed_beside(path)
+        return UnknownKey(key, allowed)
+    given = first["input"]
+    if first["type"] == "union_tag_invalid" and isinstance(given, dict):
+        given = given["name"]
+        names = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
+        return Mistake(key, _not_among(given, names))
+    return Mistake(key, f"{given!r} is not allowed; {wanted(error)}")
+
+
+def _allowed_beside(path: list[str]) -> list[str]:
+    """The keys allowed in the table in which the last part of `path` stands."""
+    schema = _Document.model_json_schema()
+    definitions = schema["$defs"]
+    tables = {
+        ("training",): definitions["Training"],
+        ("training", "early_stopping"): definitions["EarlyStopping"],
+        ("search",): definitions["Search"],
+        ("final",): definitions["Final"],
+    }
+    prefix = tuple(path[:-1])
+    if prefix[:1] == ("search",) and len(prefix) > 1:
+        chosen = [
+            d
+            for d in definitions.values()
+            if d["properties"].get("name", {}).get("const") == prefix[-1]
+        ]
+        table = chosen[0]
+    else:
+        table = tables.get(prefix, schema)
+    names = list(table["properties"])
+    if prefix == ("training",):
+        names += sorted(TRAINING_NAMES)
+    return [
+        ".".join([*path[:1], name]) if prefix else name
+        for name in [*names, *(["space"] if not prefix else [])]
+    ]
+
+
+def _not_among(value: object, allowed: list[str]) -> str:
+    return f"{value!r} is not allowed{nearest(str(value), allowed)}; allowed: {', '.join(allowed)}"

@@ -1,0 +1,1 @@
+"""The study database: Optuna's tables, ours beside them, and the lease of a running search."""

@@ -1,0 +1,219 @@
+"""The record of one study: what is written while it runs, and read to show it.
+
+Only the search loop and `evaluate` write; every read is a plain query, so that commands and tests
+see what the database holds and nothing else.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import delete, func, insert, select, update
+
+from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.storage.database import Database, utc_now
+from hpsearch.storage.tables import epochs, evaluations, readings, runs, trainings
+
+# attributes on Optuna's study and trials, so that any Optuna tool shows them
+DOCUMENT = "hpsearch:document"
+FINGERPRINT = "hpsearch:fingerprint"
+SPLIT = "hpsearch:split"
+OUTCOME = "outcome"
+REASON = "reason"
+CONFIGURATION = "configuration"
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+def is_duplicate(trial: FrozenTrial) -> bool:
+    """Whether a trial only repeated a configuration; such a one was neither trained nor counted."""
+    return trial.user_attrs.get(OUTCOME) == "duplicate"
+
+
+@dataclass(frozen=True)
+class FinishedTraining:
+    """A training that ran to its end."""
+
+    key: TrainingKey
+    configuration: dict[str, Any]
+    seed_value: int
+    precision: str
+    num_parameters: int
+    finished: datetime
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The winner's result on the test set with one of its seeds."""
+
+    seed: int
+    accuracy: float
+    loss: float
+    classes: dict[str, dict[str, float]]  # per class: precision, recall, f1, support
+    confusion: list[list[int]]  # rows: true class; columns: predicted
+    epochs: int
+    train_seconds: float
+    num_parameters: int
+    weights: str
+
+
+@dataclass(frozen=True)
+class TestReading:
+    """One finished reading of the test set."""
+
+    __test__ = False  # not a test case, whatever pytest thinks of the name
+
+    id: int
+    trial: int
+    finished: datetime
+    evaluations: tuple[Evaluation, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One start of `hpsearch run`."""
+
+    id: int
+    started: datetime
+    last_alive: datetime
+    environment: dict[str, Any]
+
+
+class StudyRecord:
+    """One study's rows in our tables, beside the Optuna study itself."""
+
+    def __init__(self, database: Database, study: optuna.Study) -> None:
+        self.database = database
+        self.study = study
+        self.study_id: int = study._study_id
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.study.study_name
+
+    def add_epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+        """Record a finished epoch."""
+        with self.database.engine.begin() as connection:
+            connection.execute(insert(epochs).values(**self._columns(key), **asdict(metrics)))
+
+    def epochs(self, key: TrainingKey) -> list[EpochMetrics]:
+        """The recorded epochs of one training, in order."""
+        return self.all_epochs(role=key.role).get(key, [])
+
+    def all_epochs(self, *, role: str) -> dict[TrainingKey, list[EpochMetrics]]:
+        """The recorded epochs of every training in a role."""
+        query = (
+            select(epochs)
+            .where(epochs.c.study_id == self.study_id, epochs.c.role == role)
+            .order_by(epochs.c.trial, epochs.c.seed, epochs.c.epoch)
+        )
+        found: dict[TrainingKey, list[EpochMetrics]] = {}
+        with self.database.engine.connect() as connection:
+            for row in connection.execute(query):
+                columns = dict(row._mapping)
+                del columns["study_id"]
+                key = TrainingKey(columns.pop("role"), columns.pop("trial"), columns.pop("seed"))
+                found.setdefault(key, []).append(EpochMetrics(**columns))
+        return found
+
+    def add_training(self, training: FinishedTraining) -> None:
+        """Record that a training ran to its end; a run killed just after may do so again."""
+        columns = asdict(training)
+        del columns["key"]
+        key = self._columns(training.key)
+        with self.database.engine.begin() as connection:
+            connection.execute(delete(trainings).filter_by(**key))
+            connection.execute(insert(trainings).values(**key, **columns))
+
+    def trainings(self, *, role: str) -> dict[TrainingKey, FinishedTraining]:
+        """The finished trainings in a role."""
+        query = select(trainings).where(
+            trainings.c.study_id == self.study_id, trainings.c.role == role
+        )
+        found: dict[TrainingKey, FinishedTraining] = {}
+        with self.database.engine.connect() as connection:
+            for row in connection.execute(query):
+                key = TrainingKey(row.role, row.trial, row.seed)
+                found[key] = FinishedTraining(
+                    key,
+                    row.configuration,
+                    row.seed_value,
+                    row.precision,
+                    row.num_parameters,
+                    row.finished,
+                )
+        return found
+
+    def start_reading(self, trial: int) -> int:
+        """Record that the test set is about to be read, before it is; returns the reading's id."""
+        row = insert(readings).values(study_id=self.study_id, trial=trial, started=utc_now())
+        with self.database.engine.begin() as connection:
+            return int(connection.execute(row).inserted_primary_key[0])
+
+    def finish_reading(self, reading: int, results: list[Evaluation]) -> None:
+        """Record what a reading found, all seeds or none."""
+        with self.database.engine.begin() as connection:
+            for result in results:
+                connection.execute(insert(evaluations).values(reading_id=reading, **asdict(result)))
+            connection.execute(
+                update(readings).where(readings.c.id == reading).values(finished=utc_now())
+            )
+
+    def num_readings(self) -> int:
+        """How often the test set was opened for this study."""
+        query = select(func.count()).where(readings.c.study_id == self.study_id)
+        with self.database.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def last_reading(self) -> TestReading | None:
+        """The newest finished reading."""
+        query = (
+            select(readings)
+            .where(readings.c.study_id == self.study_id, readings.c.finished.is_not(None))
+            .order_by(readings.c.id.desc())
+            .limit(1)
+        )
+        with self.database.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                return None
+            found = connection.execute(
+                select(evaluations)
+                .where(evaluations.c.reading_id == row.id)
+                .order_by(evaluations.c.seed)
+            ).all()
+        results = []
+        for evaluation in found:
+            columns = dict(evaluation._mapping)
+            del columns["id"], columns["reading_id"]
+            results.append(Evaluation(**columns))
+        return TestReading(row.id, row.trial, row.finished, tuple(results))
+
+    def start_run(self, environment: dict[str, Any]) -> int:
+        """Record the start of a run and what it runs with; returns the run's id."""
+        now = utc_now()
+        row = insert(runs).values(
+            study_id=self.study_id, started=now, last_alive=now, environment=environment
+        )
+        with self.database.engine.begin() as connection:
+            return int(connection.execute(row).inserted_primary_key[0])
+
+    def renew_run(self, run: int) -> None:
+        """Record that a run still lives."""
+        with self.database.engine.begin() as connection:
+            connection.execute(update(runs).where(runs.c.id == run).values(last_alive=utc_now()))
+
+    def runs(self) -> list[Run]:
+        """Every run, oldest first."""
+        query = select(runs).where(runs.c.study_id == self.study_id).order_by(runs.c.id)
+        with self.database.engine.connect() as connection:
+            return [
+                Run(row.id, row.started, row.last_alive, row.environment)
+                for row in connection.execute(query)
+            ]
+
+    def _columns(self, key: TrainingKey) -> dict[str, Any]:
+        return {"study_id": self.study_id, **asdict(key)}

@@ -1,0 +1,1 @@
+"""Training one network: the epochs, optimisers and schedules, precision, checkpoints."""

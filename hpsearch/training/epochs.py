@@ -1,0 +1,203 @@
+"""The training loop.
+
+    training = Training(plan, data, device=device)
+    for metrics in training.epochs():   # an EpochMetrics an epoch; stop whenever you like
+        ...
+
+No callbacks, no printing, no Optuna in here. The same plan on the same kind of device gives the same
+numbers, bit for bit, also when `state()` is saved after any epoch and loaded into a new `Training`:
+every epoch seeds its own shuffling and dropout.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hpsearch.data.tensors import DeviceData, ImageSet
+from hpsearch.errors import HpsearchError
+from hpsearch.models.network import build_network, memory_format, num_parameters
+from hpsearch.records import EpochMetrics, Precision, best_epoch, is_better
+from hpsearch.spec import EarlyStopping
+from hpsearch.training.optimizers import build_optimizer, build_schedule
+from hpsearch.training.plan import Plan
+from hpsearch.training.precision import autocast, choose_precision
+
+_VALIDATION_BATCH = 512  # images; larger ones leave a CPU's cache
+
+
+class DivergedError(HpsearchError):
+    """The loss is not a finite number any more."""
+
+
+class Training:
+    """One network under training: its weights, its optimiser, and how far it has come."""
+
+    def __init__(self, plan: Plan, data: DeviceData, *, device: torch.device) -> None:
+        self.plan = plan
+        self.device = device
+        self.history: list[EpochMetrics] = []
+        self._train = data.train if plan.train_on == "train" else data.everything
+        self._validation = data.validation if plan.train_on == "train" else None
+        configuration, training_set = plan.configuration, plan.training_set
+        torch.manual_seed(_epoch_seed(plan.seed, 0))
+        self.module = build_network(
+            configuration.network,
+            image_shape=training_set.image_shape,
+            num_classes=training_set.num_classes,
+        ).to(device, memory_format=memory_format(configuration.network))
+        self.optimizer = build_optimizer(configuration, self.module)
+        steps_per_epoch = math.ceil(len(self._train) / configuration.batch_size)
+        self.schedule = build_schedule(
+            configuration, self.optimizer, total_steps=plan.epochs * steps_per_epoch
+        )
+        self.precision: Precision = self._choose_precision()
+        self.best_weights = self._copy_weights()
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable parameters of the network."""
+        return num_parameters(self.module)
+
+    def epochs(self) -> Iterator[EpochMetrics]:
+        """Train epoch after epoch, from where the history ends until the plan says stop.
+
+        Raises:
+            DivergedError: a loss is not finite; the epoch is not counted.
+        """
+        while not self._is_finished():
+            metrics = self._run_epoch(len(self.history) + 1)
+            if not math.isfinite(metrics.loss + (metrics.val_loss or 0.0)):
+                raise DivergedError(f"the loss was not finite in epoch {metrics.epoch}")
+            if self._is_best(metrics):
+                self.best_weights = self._copy_weights()
+            self.history.append(metrics)
+            yield metrics
+
+    def state(self) -> dict[str, Any]:
+        """All that a new `Training` of the same plan needs to go on: tensors and plain values."""
+        return {
+            "history": [asdict(metrics) for metrics in self.history],
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "best_weights": self.best_weights,
+            "precision": self.precision,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
+        self.precision = state["precision"]
+
+    def _run_epoch(self, epoch: int) -> EpochMetrics:
+        start = time.perf_counter()
+        seed = _epoch_seed(self.plan.seed, epoch)
+        torch.manual_seed(seed)  # dropout
+        order = self._train.shuffled(torch.Generator().manual_seed(seed))
+        loss, accuracy = self._train_on(order)
+        rate = self.optimizer.param_groups[0]["lr"]
+        val_loss, val_accuracy = (
+            (None, None) if self._validation is None else self._validate(self._validation)
+        )
+        duration_s = time.perf_counter() - start
+        return EpochMetrics(
+            epoch=epoch,
+            loss=loss,
+            accuracy=accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            learning_rate=float(rate),
+            duration_s=duration_s,
+            images_per_s=len(self._train) / duration_s,
+        )
+
+    def _train_on(self, order: Tensor) -> tuple[float, float]:
+        """One pass over the images; mean loss and accuracy as the weights moved."""
+        self.module.train()
+        loss_sum, num_correct = self._zeros()
+        num_images = 0
+        for images, labels in self._train.batches(order, self.plan.configuration.batch_size):
+            self.optimizer.zero_grad(set_to_none=True)
+            with autocast(self.precision, self.device):
+                logits = self.module(images)  # (B, classes)
+                loss = F.cross_entropy(logits, labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            if self.schedule:
+                self.schedule.step()
+            loss_sum += loss.detach() * len(labels)
+            num_correct += (logits.detach().argmax(1) == labels).sum()
+            num_images += len(labels)
+        return float(loss_sum) / num_images, int(num_correct) / num_images  # waits for the device
+
+    def _validate(self, validation: ImageSet) -> tuple[float, float]:
+        """Mean loss and accuracy of the network as it is."""
+        self.module.eval()
+        loss_sum, num_correct = self._zeros()
+        with torch.inference_mode(), autocast(self.precision, self.device):
+            for images, labels in validation.batches(validation.indices, _VALIDATION_BATCH):
+                logits = self.module(images)
+                loss_sum += F.cross_entropy(logits, labels, reduction="sum")
+                num_correct += (logits.argmax(1) == labels).sum()
+        return float(loss_sum) / len(validation), int(num_correct) / len(validation)
+
+    def _zeros(self) -> tuple[Tensor, Tensor]:
+        # sums stay on the device, in double precision: 60,000 losses would cost a float its tail
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        return loss_sum, torch.zeros((), dtype=torch.int64, device=self.device)
+
+    def _choose_precision(self) -> Precision:
+        if self.plan.precision != "auto":
+            return self.plan.precision
+        order = self._train.indices[: self.plan.configuration.batch_size]
+        images, labels = next(self._train.batches(order, len(order)))
+        return choose_precision(self.module, images, labels)
+
+    def _is_best(self, metrics: EpochMetrics) -> bool:
+        if self._validation is None:
+            return True  # nothing to judge by: the last epoch's weights are kept
+        objective = self.plan.objective
+        best = best_epoch(self.history, objective=objective).value_of(objective) if self.history else None
+        return is_better(metrics.value_of(objective), best, objective=objective)
+
+    def _is_finished(self) -> bool:
+        if len(self.history) >= self.plan.stop_after:
+            return True
+        rule = self.plan.early_stopping
+        if rule is None or self._validation is None:
+            return False
+        return stale_epochs(self.history, rule) >= rule.patience
+
+    def _copy_weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+
+
+def stale_epochs(history: list[EpochMetrics], rule: EarlyStopping) -> int:
+    """Epochs since the monitored value last improved by more than `min_delta`, as Keras counts."""
+    best: float | None = None
+    stale = 0
+    for metrics in history:
+        value = metrics.value_of(rule.monitor)
+        margin = rule.min_delta if rule.monitor == "val_loss" else -rule.min_delta
+        if is_better(value + margin, best, objective=rule.monitor):
+            best, stale = value, 0
+        else:
+            stale += 1
+    return stale
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    """Independent of its neighbours, unlike `seed + epoch`; epoch 0 is the initial weights'."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
