@@ -5,7 +5,7 @@ its earlier epochs again. A task whose worker dies goes to another worker, at mo
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 from hpsearch.errors import InterruptedRunError
@@ -68,11 +68,13 @@ class Dispatcher:
         *,
         observer: Observer,
         interruption: Interruption,
+        keep_alive: Callable[[], None],
     ) -> None:
         self._executor = executor
         self._record = record
         self._observer = observer
         self._interruption = interruption
+        self._keep_alive = keep_alive
         self._waiting: deque[Task] = deque()
         self._running: dict[TrainingKey, Task] = {}
         self._num_epochs: dict[TrainingKey, int] = {}  # recorded so far
@@ -111,6 +113,7 @@ class Dispatcher:
         for event in self._executor.poll(_POLL_S):
             if event.key in self._running:  # else it was stopped while this event was on its way
                 yield from self._handle(event)
+        self._keep_alive()
         self._observer.tick()
         if self._interruption.requested:
             self.pause()

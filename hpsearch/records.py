@@ -1,5 +1,6 @@
 """What is recorded of a training: which one it is, and what each of its epochs measured."""
 
+import statistics
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,3 +56,8 @@ def best_epoch(epochs: list[EpochMetrics], *, objective: Objective) -> EpochMetr
         if is_better(value, best_value, objective=objective):
             best = candidate
     return best
+
+
+def sample_std(values: list[float]) -> float:
+    """The sample standard deviation (n - 1); 0 for a single value."""
+    return statistics.stdev(values) if len(values) > 1 else 0.0

@@ -10,9 +10,9 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
-from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey
 from hpsearch.storage.database import Database, utc_now
 from hpsearch.storage.tables import epochs, evaluations, readings, runs, trainings
 
@@ -101,13 +101,19 @@ class StudyRecord:
 
     def epochs(self, key: TrainingKey) -> list[EpochMetrics]:
         """The recorded epochs of one training, in order."""
-        return self.all_epochs(role=key.role).get(key, [])
+        wanted = (epochs.c.role == key.role, epochs.c.trial == key.trial, epochs.c.seed == key.seed)
+        return self._query_epochs(*wanted).get(key, [])
 
-    def all_epochs(self, *, role: str) -> dict[TrainingKey, list[EpochMetrics]]:
+    def all_epochs(self, *, role: Role) -> dict[TrainingKey, list[EpochMetrics]]:
         """The recorded epochs of every training in a role."""
+        return self._query_epochs(epochs.c.role == role)
+
+    def _query_epochs(
+        self, *wanted: ColumnElement[bool]
+    ) -> dict[TrainingKey, list[EpochMetrics]]:
         query = (
             select(epochs)
-            .where(epochs.c.study_id == self.study_id, epochs.c.role == role)
+            .where(epochs.c.study_id == self.study_id, *wanted)
             .order_by(epochs.c.trial, epochs.c.seed, epochs.c.epoch)
         )
         found: dict[TrainingKey, list[EpochMetrics]] = {}
@@ -128,7 +134,7 @@ class StudyRecord:
             connection.execute(delete(trainings).filter_by(**key))
             connection.execute(insert(trainings).values(**key, **columns))
 
-    def trainings(self, *, role: str) -> dict[TrainingKey, FinishedTraining]:
+    def trainings(self, *, role: Role) -> dict[TrainingKey, FinishedTraining]:
         """The finished trainings in a role."""
         query = select(trainings).where(
             trainings.c.study_id == self.study_id, trainings.c.role == role
@@ -217,3 +223,11 @@ class StudyRecord:
 
     def _columns(self, key: TrainingKey) -> dict[str, Any]:
         return {"study_id": self.study_id, **asdict(key)}
+
+
+def rank_trials(record: StudyRecord, *, objective: Objective) -> list[FrozenTrial]:
+    """The complete trials, best first; of equal ones the earlier."""
+    trials = record.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    sign = -1 if objective == "val_accuracy" else 1
+    trained = [trial for trial in trials if not is_duplicate(trial) and trial.value is not None]
+    return sorted(trained, key=lambda trial: (sign * (trial.value or 0.0), trial.number))

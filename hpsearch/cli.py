@@ -1,0 +1,345 @@
+"""The command line: options are parsed here and results printed; the work is done elsewhere.
+
+Heavy packages are imported inside the commands, so that `hpsearch --help` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from hpsearch.errors import HpsearchError, InterruptedRunError, NothingToShowError, RunFailedError, UserError
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hpsearch.run import RunRequest, RunResult
+    from hpsearch.spec import StudySpec
+    from hpsearch.storage.record import StudyRecord
+
+app = typer.Typer(
+    name="hpsearch",
+    help="Hyperparameter search for image classifiers: from a study file to a tested winner.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Data sets: list them, download and check one, look at one.")
+app.add_typer(data_app, name="data")
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="HPSEARCH_HOME", help="Folder of all results.")
+]
+StorageOption = Annotated[
+    str | None, typer.Option("--storage", help="Database URL, instead of HOME/hpsearch.db.")
+]
+DataDirOption = Annotated[
+    Path,
+    typer.Option("--data-dir", envvar="HPSEARCH_DATA", help="Data sets in torchvision's layout."),
+]
+StudyOption = Annotated[str, typer.Option("--study", help="The study's name.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda (every GPU), or cuda:0,1.")
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        max=1024,
+        help="Trials at a time; by default one a GPU or a physical core. 0: in this process.",
+    ),
+]
+WorkersPerGpuOption = Annotated[
+    int, typer.Option("--workers-per-gpu", min=1, max=64, help="Trials at a time on each GPU.")
+]
+_HOME, _DATA = Path("runs"), Path("data")
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Option("--study", help="A study file, or the name of one.")],
+    name: Annotated[str | None, typer.Option(help="Store the study under another name.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Finished trials the study shall have in total.")
+    ] = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    workers_per_gpu: WorkersPerGpuOption = 1,
+    timeout: Annotated[
+        str | None, typer.Option(help="End the search after this time: 90, 90s, 30m or 2h.")
+    ] = None,
+    test: Annotated[bool, typer.Option("--test/--no-test", help="Retrain and test the winner.")] = True,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew; the old study keeps a dated name.")
+    ] = False,
+    home: HomeOption = _HOME,
+    storage: StorageOption = None,
+    data_dir: DataDirOption = _DATA,
+) -> None:
+    """Search a study's space, retrain the best and test it once; run again to carry on."""
+    from hpsearch.spec import find_study_file, load_study_file
+
+    timeout_s = None if timeout is None else _seconds(timeout)
+    spec = load_study_file(find_study_file(study), name=name)
+    from hpsearch.run import RunRequest
+
+    request = RunRequest(
+        spec=spec,
+        home=Home(home),
+        storage=storage or Home(home).database_url,
+        data_dir=data_dir,
+        trials=trials or spec.search.trials,
+        timeout_s=timeout_s,
+        device=device,
+        workers=workers,
+        workers_per_gpu=workers_per_gpu,
+        test=test,
+        restart=restart,
+    )
+    _run_and_show(request)
+
+
+@app.command()
+def studies(
+    home: HomeOption = _HOME, storage: StorageOption = None, json_: JsonOption = False
+) -> None:
+    """List the study files that can be run, and the studies in the database."""
+    from hpsearch.report.listing import list_studies, print_studies
+
+    url = storage or Home(home).database_url
+    listing = list_studies(url)
+    if json_:
+        _print_json([asdict(row) for row in listing])
+    else:
+        print_studies(_stdout(), listing)
+
+
+@app.command()
+def status(
+    study: StudyOption,
+    home: HomeOption = _HOME,
+    storage: StorageOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show a study's state: trials, best, time, test result."""
+    from hpsearch.report.status import study_status
+    from hpsearch.report.terminal import print_status
+
+    with _stored(study, home, storage) as record:
+        state = study_status(record)
+    if json_:
+        _print_json(asdict(state))
+    else:
+        print_status(_stdout(), state)
+
+
+@app.command()
+def top(
+    study: StudyOption,
+    num: Annotated[int, typer.Option("-n", min=1, help="How many trials.")] = 5,
+    csv: Annotated[
+        str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
+    ] = None,
+    home: HomeOption = _HOME,
+    storage: StorageOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show the best complete trials."""
+    from hpsearch.report.status import document_of
+    from hpsearch.report.terminal import print_top
+    from hpsearch.report.top import top_csv, top_rows
+
+    if csv is not None and json_:
+        raise UserError("--csv and --json exclude each other")
+    with _stored(study, home, storage) as record:
+        rows = top_rows(record, objective=document_of(record)["objective"], count=num)
+    if not rows:
+        raise NothingToShowError(f"study {study!r} has no complete trial yet")
+    if json_:
+        _print_json([asdict(row) for row in rows])
+    elif csv == "-":
+        sys.stdout.write(top_csv(rows))
+    elif csv is not None:
+        _write_text(Path(csv), top_csv(rows))
+    else:
+        print_top(_stdout(), rows)
+
+
+@app.command()
+def test(
+    study: StudyOption,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read the test set once more; it is recorded.")
+    ] = False,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    workers_per_gpu: WorkersPerGpuOption = 1,
+    home: HomeOption = _HOME,
+    storage: StorageOption = None,
+    data_dir: DataDirOption = _DATA,
+    json_: JsonOption = False,
+) -> None:
+    """Retrain and test the winner if `run` has not, and show the stored result."""
+    from hpsearch.report.test_result import print_test_result, reading_as_json
+    from hpsearch.report.status import document_of
+
+    url = storage or Home(home).database_url
+    with _stored(study, home, storage) as record:
+        reading, document, name = record.last_reading(), document_of(record), record.name
+    if reading is None or again:
+        from hpsearch.run import RunRequest
+        from hpsearch.spec import parse_study
+
+        request = RunRequest(
+            spec=parse_study(document, name=name),
+            home=Home(home),
+            storage=url,
+            data_dir=data_dir,
+            trials=0,  # the search is over
+            device=device,
+            workers=workers,
+            workers_per_gpu=workers_per_gpu,
+            test_again=again,
+        )
+        _run(request)
+    with _stored(study, home, storage) as record:
+        reading = record.last_reading()
+        assert reading is not None
+        num_readings = record.num_readings()
+    if json_:
+        _print_json(reading_as_json(reading, num_readings=num_readings))
+    else:
+        print_test_result(_stdout(), reading, num_readings=num_readings)
+
+
+@app.command()
+def dashboard(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
+    home: HomeOption = _HOME,
+    storage: StorageOption = None,
+) -> None:
+    """Watch the studies in a browser with optuna-dashboard."""
+    from hpsearch.dashboard import serve_dashboard
+    from hpsearch.storage.database import open_database
+
+    with closing(open_database(storage or Home(home).database_url, create=False)) as database:
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            _say(f"warning: anyone who reaches {host} can see and change the studies: there is no log-in")
+        _say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
+        serve_dashboard(database, home=Home(home), host=host, port=port)
+
+
+@data_app.command("list")
+def data_list(data_dir: DataDirOption = _DATA, json_: JsonOption = False) -> None:
+    """List the data sets that a study may name."""
+    from hpsearch.report.listing import list_datasets, print_datasets
+
+    rows = list_datasets(data_dir)
+    if json_:
+        _print_json([asdict(row) for row in rows])
+    else:
+        print_datasets(_stdout(), rows)
+
+
+@data_app.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="A data set's name.")], data_dir: DataDirOption = _DATA
+) -> None:
+    """Download a data set if it is not there, and check its files."""
+    from hpsearch.catalogue import dataset_info
+    from hpsearch.data.files import ensure_files
+
+    info = dataset_info(name)
+    ensure_files(info, data_dir=data_dir)
+    where = "ships with scikit-learn" if info.folder is None else f"in {data_dir / info.folder}"
+    typer.echo(f"{info.title}: complete and checked, {where}")
+
+
+@data_app.command("show")
+def data_show(
+    name: Annotated[str, typer.Argument(help="A data set's name.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The picture, by default HOME/reports/NAME.png.")
+    ] = None,
+    home: HomeOption = _HOME,
+    data_dir: DataDirOption = _DATA,
+) -> None:
+    """Count a data set's training images by class, and picture the first 25."""
+    from hpsearch.catalogue import dataset_info
+    from hpsearch.data.files import ensure_files, read_train
+    from hpsearch.data.picture import save_samples
+    from hpsearch.report.listing import print_class_counts
+
+    info = dataset_info(name)
+    path = output or Home(home).root / "reports" / f"{info.name}.png"
+    if output is not None:
+        _check_folder(output)
+    ensure_files(info, data_dir=data_dir)
+    images, labels = read_train(info, data_dir=data_dir)
+    print_class_counts(_stdout(), info, labels)
+    save_samples(path, images, labels, info=info)
+    typer.echo(f"the first 25 images: {path}")
+
+
+def main() -> None:
+    """Run the command line; every error that is ours or the user's is one line on stderr."""
+    try:
+        status = app(standalone_mode=False)
+    except InterruptedRunError as error:
+        _say(str(error))
+        status = error.exit_code
+    except (HpsearchError, TyperException) as error:
+        text = error.format_message() if isinstance(error, TyperException) else str(error)
+        _say(f"error: {' '.join(text.split())}")
+        status = error.exit_code
+    except KeyboardInterrupt:
+        status = 130
+    except typer.Exit as exit_:
+        status = exit_.exit_code
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        status = 0
+    sys.exit(status)
+
+
+def _run(request: "RunRequest") -> "RunResult":
+    """Run with a view of the progress on stderr."""
+    from rich.console import Console
+
+    from hpsearch.progress import open_progress
+    from hpsearch.run import run_study
+
+    again = f"hpsearch run --study {request.spec.name}"
+    try:
+        with open_progress(Console(stderr=True), objective=request.spec.objective) as observer:
+            return run_study(request, observer=observer)
+    except InterruptedRunError:
+        raise InterruptedRunError(
+            f"interrupted; what is finished is stored. To carry on: {_command_line()}"
+        ) from None
+
+
+def _run_and_show(request: "RunRequest") -> None:
+    from hpsearch.report.status import study_status
+    from hpsearch.report.terminal import print_top, saved_line, test_line
+    from hpsearch.report.top import top_rows
+    from hpsearch.storage.database import shown
+
+    home = request.home.root
+    _say(f"database: {shown(request.storage)}")
+    _say(f"watch it: hpsearch dashboard --home {home}")
+    result = _run(request)
+    console = _stdout()
+    with _stored(request.spec.name, home, request.storage) as record:
+        state = study_status(record)
+        rows = top_rows(record, objective=request.spec.objective, count=5)

@@ -1,0 +1,18 @@
+"""optuna-dashboard on a study database."""
+
+from hpsearch.home import Home
+from hpsearch.storage.database import Database
+
+
+def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> None:
+    """Serve optuna-dashboard until it is interrupted.
+
+    Raises:
+        OSError: the address is not free.
+    """
+    from optuna.artifacts import FileSystemArtifactStore
+    from optuna_dashboard import run_server
+
+    artifacts = home.root / "artifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    run_server(database.storage, host, port, FileSystemArtifactStore(artifacts))

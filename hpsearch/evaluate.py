@@ -1,0 +1,319 @@
+"""After the search: the winner is chosen by validation, retrained, and tested once.
+
+    evaluation = Evaluation(spec, record, dispatcher, training_set, home=home, observer=observer)
+    winner = evaluation.choose_winner()
+    evaluation.retrain(winner)
+    reading = read_test_set(spec, record, winner, home=home, data_dir=data_dir)
+
+The best trials of a search are partly lucky ones. So the best few, the finalists, are trained again
+with fresh seeds, and the best mean on the validation set wins. Only then is the test set opened, by
+`read_test_set` alone, and every opening is recorded before it happens.
+"""
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
+
+from hpsearch.configuration import Configuration
+from hpsearch.data.files import ensure_files, read_test
+from hpsearch.data.training_set import TrainingSet
+from hpsearch.dispatcher import Dispatcher, Observer
+from hpsearch.errors import RunFailedError
+from hpsearch.executors.messages import Task, TrainingDiverged, TrainingFailed, TrainingFinished
+from hpsearch.home import Home, atomic_path
+from hpsearch.models.network import build_network, memory_format
+from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch, sample_std
+from hpsearch.search import training_seed
+from hpsearch.spec import StudySpec
+from hpsearch.storage import record as records
+from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
+from hpsearch.training.plan import Plan
+
+_TEST_BATCH = 512  # images
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The configuration that is retrained and tested."""
+
+    trial: int
+    configuration: Configuration
+    epochs: int  # the mean of its best epochs, rounded: how long it is retrained
+    mean: float  # of the objective over the finalist's seeds
+    std: float
+
+
+class Evaluation:
+    """The trainings after one study's search."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        record: StudyRecord,
+        dispatcher: Dispatcher,
+        training_set: TrainingSet,
+        *,
+        home: Home,
+        observer: Observer,
+    ) -> None:
+        self._spec = spec
+        self._record = record
+        self._dispatcher = dispatcher
+        self._training_set = training_set
+        self._home = home
+        self._observer = observer
+
+    def choose_winner(self) -> Winner:
+        """Train the finalists again with fresh seeds and take the best mean.
+
+        Raises:
+            RunFailedError: no trial was completed, or no finalist could be trained again.
+        """
+        finalists = rank_trials(self._record, objective=self._spec.objective)[: self._spec.final.finalists]
+        if not finalists:
+            raise RunFailedError("no trial was completed, so there is nothing to retrain and test")
+        configurations = {
+            trial.number: self._spec.configuration(self._values(trial)) for trial in finalists
+        }
+        tasks = [
+            self._task("finalist", number, seed, configuration)
+            for number, configuration in configurations.items()
+            for seed in range(self._spec.final.seeds)
+        ]
+        self._train(tasks, title="finalists")
+        winner = choose_winner(self._record, self._spec, configurations)
+        if winner is None:
+            raise RunFailedError("no finalist could be trained again; `hpsearch status` has the reasons")
+        return winner
+
+    def retrain(self, winner: Winner) -> None:
+        """Train the winner for each seed on what the study file says, for its best epoch count.
+
+        Raises:
+            RunFailedError: a training failed.
+        """
+        tasks = [
+            self._task("winner", winner.trial, seed, winner.configuration, epochs=winner.epochs)
+            for seed in range(self._spec.final.seeds)
+        ]
+        failures = self._train(tasks, title="retraining")
+        if failures:
+            raise RunFailedError(f"the winner could not be retrained: {failures[0]}")
+
+    def _values(self, trial: FrozenTrial) -> dict[str, bool | int | float | str]:
+        return self._spec.space.suggest(_Recorded(trial))
+
+    def _task(
+        self,
+        role: Role,
+        trial: int,
+        seed: int,
+        configuration: Configuration,
+        *,
+        epochs: int | None = None,
+    ) -> Task:
+        key = TrainingKey(role, trial, seed)
+        protocol, name = self._spec.training, self._record.name
+        plan = Plan(
+            configuration=configuration,
+            training_set=self._training_set,
+            seed=training_seed(self._spec, key),
+            epochs=protocol.epochs,
+            stop_after=epochs or protocol.epochs,
+            objective=self._spec.objective,
+            early_stopping=protocol.early_stopping if epochs is None else None,
+            precision=protocol.precision,
+            train_on="train" if role == "finalist" else self._spec.final.train_on,
+        )
+        weights = self._home.weights(name, key) if role == "winner" else None
+        return Task(key, plan, self._home.checkpoint(name, key), weights)
+
+    def _train(self, tasks: list[Task], *, title: str) -> list[str]:
+        """Run those tasks that are not done yet; the reasons of those that failed."""
+        done = {key for role in ("finalist", "winner") for key in self._record.trainings(role=role)}
+        todo = [task for task in tasks if not _is_done(task, done)]
+        self._observer.phase(title, done=len(tasks) - len(todo), total=len(tasks))
+        for task in todo:
+            self._dispatcher.submit(task)
+        failures = []
+        while self._dispatcher.num_active:
+            for event in self._dispatcher.events():
+                match event:
+                    case TrainingFinished(key):
+                        self._home.checkpoint(self._record.name, key).unlink(missing_ok=True)
+                        self._observer.ended(key, outcome="complete", detail=self._result(key))
+                    case TrainingDiverged(key, reason):
+                        failures.append(reason)
+                        self._observer.ended(key, outcome="diverged", detail=reason)
+                    case TrainingFailed(key, outcome, reason):
+                        failures.append(reason)
+                        self._observer.ended(key, outcome=outcome, detail=reason)
+        return failures
+
+    def _result(self, key: TrainingKey) -> str:
+        epochs = self._record.epochs(key)
+        if epochs[-1].val_loss is None:
+            return f"trained for {len(epochs)} epochs"
+        objective = self._spec.objective
+        best = best_epoch(epochs, objective=objective)
+        return f"{objective} {best.value_of(objective):.4f} in epoch {best.epoch}"
+
+
+def _is_done(task: Task, done: Iterable[TrainingKey]) -> bool:
+    return task.key in done and (task.weights is None or task.weights.exists())
+
+
+class _Recorded:
+    """A finished trial as a `space.Suggester`: it suggests what it was once given."""
+
+    def __init__(self, trial: FrozenTrial) -> None:
+        self._params = trial.params
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        return float(self._params[name])
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        return int(self._params[name])
+
+    def suggest_categorical(
+        self, name: str, choices: tuple[bool | int | float | str, ...]
+    ) -> bool | int | float | str:
+        value: bool | int | float | str = self._params[name]
+        return value
+
+
+def choose_winner(
+    record: StudyRecord, spec: StudySpec, configurations: dict[int, Configuration]
+) -> Winner | None:
+    """The finalist with the best mean objective over its seeds; None if none was trained again."""
+    finished = record.trainings(role="finalist")
+    histories = record.all_epochs(role="finalist")
+    winners = []
+    for trial, configuration in configurations.items():
+        runs = [histories[key] for key in finished if key.trial == trial]
+        if runs:
+            winners.append(_summarize(trial, configuration, runs, spec))
+    sign = 1 if spec.objective == "val_accuracy" else -1
+    return max(winners, key=lambda winner: sign * winner.mean, default=None)
+
+
+def _summarize(
+    trial: int, configuration: Configuration, runs: list[list[EpochMetrics]], spec: StudySpec
+) -> Winner:
+    best = [best_epoch(epochs, objective=spec.objective) for epochs in runs]
+    values = [metrics.value_of(spec.objective) for metrics in best]
+    return Winner(
+        trial=trial,
+        configuration=configuration,
+        epochs=max(1, round(statistics.mean(metrics.epoch for metrics in best))),
+        mean=statistics.mean(values),
+        std=sample_std(values),
+    )
+
+
+@dataclass(frozen=True)
+class ClassificationResult:
+    """How logits do against labels."""
+
+    accuracy: float
+    loss: float  # mean cross-entropy, nats
+    classes: dict[str, dict[str, float]]  # per class: precision, recall, f1, support
+    confusion: list[list[int]]  # rows: true class; columns: predicted
+
+
+def measure(
+    logits: torch.Tensor, labels: torch.Tensor, *, class_names: tuple[str, ...]
+) -> ClassificationResult:
+    """Accuracy, loss, per-class scores and confusion matrix.
+
+    Args:
+        logits: (N, classes) float.
+        labels: (N,) int64.
+        class_names: in label order.
+    """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    truth: NDArray[np.int64] = labels.numpy()
+    predicted: NDArray[np.int64] = logits.argmax(1).numpy()
+    numbers = list(range(len(class_names)))
+    scores = precision_recall_fscore_support(truth, predicted, labels=numbers, zero_division=0)
+    rows = zip(*(column.tolist() for column in scores), strict=True)
+    fields = ("precision", "recall", "f1", "support")
+    return ClassificationResult(
+        accuracy=float((truth == predicted).mean()),
+        loss=float(F.cross_entropy(logits.double(), labels)),
+        classes={
+            name: dict(zip(fields, row, strict=True))
+            for name, row in zip(class_names, rows, strict=True)
+        },
+        confusion=confusion_matrix(truth, predicted, labels=numbers).tolist(),
+    )
+
+
+def read_test_set(
+    spec: StudySpec, record: StudyRecord, winner: Winner, *, home: Home, data_dir: Path
+) -> TestReading:
+    """Measure the retrained winner on the test set, each of its seeds: one reading.
+
+    The outputs for every test image are kept beside the weights, so that later comparisons need no
+    second reading.
+
+    Raises:
+        DataError: the test set is missing or damaged; nothing was read.
+    """
+    ensure_files(spec.dataset, data_dir=data_dir)
+    reading = record.start_reading(winner.trial)
+    images, labels = (torch.from_numpy(a) for a in read_test(spec.dataset, data_dir=data_dir))
+    outputs: dict[str, torch.Tensor] = {"labels": labels}
+    results = []
+    for key, training in sorted(record.trainings(role="winner").items()):
+        if key.trial != winner.trial:
+            continue
+        weights = home.weights(record.name, key)
+        logits = _logits(weights, winner.configuration, images, spec)
+        outputs[f"logits-{key.seed}"] = logits
+        epochs = record.epochs(key)
+        results.append(
+            records.Evaluation(
+                seed=key.seed,
+                **asdict(measure(logits, labels, class_names=spec.dataset.class_names)),
+                epochs=len(epochs),
+                train_seconds=sum(metrics.duration_s for metrics in epochs),
+                num_parameters=training.num_parameters,
+                weights=weights.name,
+            )
+        )
+    with atomic_path(home.predictions(record.name, reading)) as temporary:
+        save_file(outputs, temporary)
+    record.finish_reading(reading, results)
+    stored = record.last_reading()
+    assert stored is not None
+    return stored
+
+
+def _logits(
+    weights: Path, configuration: Configuration, images: torch.Tensor, spec: StudySpec
+) -> torch.Tensor:
+    """The network's outputs, (N, classes), in 32 bits on the CPU: the same on every machine."""
+    module = build_network(
+        configuration.network,
+        image_shape=spec.dataset.image_shape,
+        num_classes=spec.dataset.num_classes,
+    )
+    module.load_state_dict(load_file(weights))
+    module = module.to(memory_format=memory_format(configuration.network)).eval()
+    with torch.inference_mode():
+        batches = (batch.float().div_(255) for batch in images.split(_TEST_BATCH))
+        return torch.cat([module(batch) for batch in batches])

@@ -1,0 +1,162 @@
+"""The state of one study: counts, the best, time spent and saved, the test result."""
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import TrialState
+
+from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
+from hpsearch.report.top import local_time
+from hpsearch.space import Scalar
+from hpsearch.storage.lease import live_owner
+from hpsearch.storage.record import DOCUMENT, OUTCOME, StudyRecord, TestReading, is_duplicate, rank_trials
+
+
+@dataclass(frozen=True)
+class TrialCounts:
+    """How many trials are in which state; a duplicate is in no other count."""
+
+    complete: int
+    pruned: int
+    failed: int
+    running: int
+    waiting: int
+    duplicate: int
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """The best complete trial."""
+
+    number: int
+    value: float
+    params: dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """The newest reading of the test set, over the winner's seeds."""
+
+    __test__ = False  # not a test case, whatever pytest thinks of the name
+
+    trial: int
+    seeds: int
+    accuracy_mean: float
+    accuracy_std: float
+    loss_mean: float
+    loss_std: float
+    test_set_readings: int
+
+
+@dataclass(frozen=True)
+class OwnerInfo:
+    """The search that holds the study now."""
+
+    pid: int
+    host: str
+    since: str  # ISO 8601 with offset
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """What `hpsearch status` shows."""
+
+    study: str
+    dataset: str
+    model: str
+    objective: Objective
+    target: int  # finished trials that the newest run aimed at
+    trials: TrialCounts
+    outcomes: dict[str, int]  # finished trials by outcome, without the duplicates
+    best: BestTrial | None
+    epochs_trained: int  # of the search's trials
+    epochs_saved: int  # that pruning and early stopping spared the finished trials
+    train_seconds: float
+    seconds_saved: float  # the epochs saved, each at its trial's mean time
+    wall_seconds: float  # over all runs, from start to end
+    test: TestResult | None
+    owner: OwnerInfo | None
+
+
+def document_of(record: StudyRecord) -> dict[str, Any]:
+    """The study file as it was stored with the study."""
+    document: dict[str, Any] = record.study.user_attrs[DOCUMENT]
+    return document
+
+
+def study_status(record: StudyRecord) -> StudyStatus:
+    """Read a study's state."""
+    document = document_of(record)
+    objective: Objective = document["objective"]
+    trials = record.study.get_trials(deepcopy=False)
+    trained = [trial for trial in trials if not is_duplicate(trial)]
+    states = Counter(trial.state for trial in trained)
+    ranked = rank_trials(record, objective=objective)
+    histories = record.all_epochs(role="search")
+    ended = [
+        histories[key]
+        for trial in trained
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        and (key := TrainingKey("search", trial.number)) in histories
+    ]
+    saved = [_saved(epochs, document["training"]["epochs"]) for epochs in ended]
+    runs = record.runs()
+    owner = live_owner(record.database, record.study_id)
+    return StudyStatus(
+        study=record.name,
+        dataset=document["dataset"],
+        model=document["model"],
+        objective=objective,
+        target=runs[-1].environment["trials"] if runs else document["search"]["trials"],
+        trials=TrialCounts(
+            complete=states[TrialState.COMPLETE],
+            pruned=states[TrialState.PRUNED],
+            failed=states[TrialState.FAIL],
+            running=states[TrialState.RUNNING],
+            waiting=states[TrialState.WAITING],
+            duplicate=len(trials) - len(trained),
+        ),
+        outcomes=dict(
+            Counter(t.user_attrs[OUTCOME] for t in trained if OUTCOME in t.user_attrs)
+        ),
+        best=(
+            BestTrial(ranked[0].number, ranked[0].value or 0.0, dict(ranked[0].params))
+            if ranked
+            else None
+        ),
+        epochs_trained=sum(len(epochs) for epochs in histories.values()),
+        epochs_saved=sum(epochs for epochs, _ in saved),
+        train_seconds=sum(m.duration_s for epochs in histories.values() for m in epochs),
+        seconds_saved=sum(seconds for _, seconds in saved),
+        wall_seconds=sum((run.last_alive - run.started).total_seconds() for run in runs),
+        test=_test_result(record),
+        owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
+    )
+
+
+def _saved(epochs: list[EpochMetrics], at_most: int) -> tuple[int, float]:
+    """Epochs that a trial was spared, and their time at the mean of those it had."""
+    spared = at_most - len(epochs)
+    return spared, spared * statistics.mean(metrics.duration_s for metrics in epochs)
+
+
+def _test_result(record: StudyRecord) -> TestResult | None:
+    reading = record.last_reading()
+    return summarize_reading(reading, num_readings=record.num_readings()) if reading else None
+
+
+def summarize_reading(reading: TestReading, *, num_readings: int) -> TestResult:
+    """Means and sample standard deviations over the seeds."""
+    accuracies = [evaluation.accuracy for evaluation in reading.evaluations]
+    losses = [evaluation.loss for evaluation in reading.evaluations]
+    return TestResult(
+        trial=reading.trial,
+        seeds=len(reading.evaluations),
+        accuracy_mean=statistics.mean(accuracies),
+        accuracy_std=sample_std(accuracies),
+        loss_mean=statistics.mean(losses),
+        loss_std=sample_std(losses),
+        test_set_readings=num_readings,
+    )

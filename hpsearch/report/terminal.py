@@ -1,0 +1,97 @@
+"""Tables for a terminal, as text that also reads well in a file."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from hpsearch.progress import duration
+from hpsearch.report.status import StudyStatus, TestResult
+from hpsearch.report.top import TopRow, parameter_names
+
+
+def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A plain table: names to the left, numbers to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, column in enumerate(columns):
+        numbers = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
+        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_shown(value) for value in row))
+    console.print(table, markup=False)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def print_top(console: Console, rows: list[TopRow]) -> None:
+    """The top table, parameters by name."""
+    names = parameter_names(rows)
+    measures = ("val_accuracy", "val_loss", "accuracy", "loss", "epochs", "duration_s")
+    print_table(
+        console,
+        ["rank", "trial", *names, *measures],
+        [
+            [row.rank, row.trial]
+            + [row.params.get(name, "") for name in names]
+            + [round(row.val_accuracy, 4), round(row.val_loss, 4)]
+            + [round(row.accuracy, 4), round(row.loss, 4), row.epochs, round(row.duration_s, 1)]
+            for row in rows
+        ],
+    )
+
+
+def test_line(test: TestResult) -> str:
+    """The test result in one line."""
+    seeds = f"{test.seeds} seed{'s' if test.seeds > 1 else ''}"
+    times = "once" if test.test_set_readings == 1 else f"{test.test_set_readings} times"
+    return (
+        f"test: trial {test.trial} retrained, accuracy {test.accuracy_mean:.4f} ± "
+        f"{test.accuracy_std:.4f}, loss {test.loss_mean:.4f} ± {test.loss_std:.4f} over {seeds}; "
+        f"the test set was read {times}"
+    )
+
+
+def saved_line(status: StudyStatus) -> str:
+    """What pruning and early stopping saved."""
+    return (
+        f"saved: {status.epochs_saved:,} of {status.epochs_saved + status.epochs_trained:,} epochs "
+        f"by pruning and early stopping, about {duration(status.seconds_saved)} of "
+        f"{duration(status.seconds_saved + status.train_seconds)} of training"
+    )
+
+
+def print_status(console: Console, status: StudyStatus) -> None:
+    """A study's state in some lines."""
+    counts = status.trials
+    finished = counts.complete + counts.pruned + counts.failed
+    lines = [
+        f"study {status.study}: {status.model} on {status.dataset}, by {status.objective}",
+        f"trials: {finished} of {status.target} finished: {counts.complete} complete, "
+        f"{counts.pruned} pruned, {counts.failed} failed; {counts.running} running, "
+        f"{counts.waiting} waiting, {counts.duplicate} duplicates not trained",
+    ]
+    unusual = {
+        outcome: count
+        for outcome, count in status.outcomes.items()
+        if outcome not in ("complete", "pruned")
+    }
+    if unusual:
+        lines.append("of these: " + ", ".join(f"{n} {outcome}" for outcome, n in unusual.items()))
+    if status.best is not None:
+        params = ", ".join(f"{name} {value}" for name, value in status.best.params.items())
+        lines.append(f"best: trial {status.best.number}, {status.best.value:.4f}: {params}")
+    lines.append(
+        f"time: {duration(status.wall_seconds)} of runs, {duration(status.train_seconds)} of "
+        f"training in {status.epochs_trained:,} epochs"
+    )
+    lines.append(saved_line(status))
+    lines.append(test_line(status.test) if status.test else "test: not yet")
+    if status.owner is not None:
+        owner = status.owner
+        lines.append(f"running: process {owner.pid} on {owner.host} since {owner.since}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

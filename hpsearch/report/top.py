@@ -1,0 +1,90 @@
+"""The top table: the best complete trials with the columns of the write-ups, as rows, text, CSV, JSON."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hpsearch.records import Objective, TrainingKey, best_epoch
+from hpsearch.space import Scalar
+from hpsearch.storage.record import StudyRecord, rank_trials
+
+
+@dataclass(frozen=True)
+class TopRow:
+    """One complete trial; losses and accuracies are those of its best epoch."""
+
+    rank: int
+    trial: int
+    params: dict[str, Scalar]
+    val_accuracy: float
+    val_loss: float
+    accuracy: float
+    loss: float
+    epochs: int  # that were run
+    duration_s: float  # of training, without pauses
+    start: str  # ISO 8601 with offset
+    end: str
+
+
+_MEASURES = (
+    "val_accuracy",
+    "val_loss",
+    "accuracy",
+    "loss",
+    "epochs",
+    "duration_s",
+    "start",
+    "end",
+)
+
+
+def top_rows(record: StudyRecord, *, objective: Objective, count: int) -> list[TopRow]:
+    """The best `count` complete trials."""
+    histories = record.all_epochs(role="search")
+    rows = []
+    for rank, trial in enumerate(rank_trials(record, objective=objective)[:count], start=1):
+        epochs = histories[TrainingKey("search", trial.number)]
+        best = best_epoch(epochs, objective=objective)
+        assert best.val_accuracy is not None and best.val_loss is not None
+        rows.append(
+            TopRow(
+                rank=rank,
+                trial=trial.number,
+                params=dict(trial.params),
+                val_accuracy=best.val_accuracy,
+                val_loss=best.val_loss,
+                accuracy=best.accuracy,
+                loss=best.loss,
+                epochs=len(epochs),
+                duration_s=sum(metrics.duration_s for metrics in epochs),
+                start=local_time(trial.datetime_start),
+                end=local_time(trial.datetime_complete),
+            )
+        )
+    return rows
+
+
+def local_time(stored: datetime | None) -> str:
+    """A time of the database, UTC without offset, as ISO 8601 in local time with offset."""
+    assert stored is not None
+    return stored.replace(tzinfo=UTC).astimezone().isoformat(timespec="seconds")
+
+
+def parameter_names(rows: list[TopRow]) -> list[str]:
+    """Every parameter that any row has, in the order of first appearance."""
+    return list(dict.fromkeys(name for row in rows for name in row.params))
+
+
+def top_csv(rows: list[TopRow]) -> str:
+    """The rows as RFC 4180 CSV in full precision, the parameters spread out after `trial`."""
+    names = parameter_names(rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["rank", "trial", *names, *_MEASURES])
+    for row in rows:
+        values: list[Any] = [row.params.get(name, "") for name in names]
+        measures = [getattr(row, measure) for measure in _MEASURES]
+        writer.writerow([row.rank, row.trial, *values, *measures])
+    return text.getvalue()

@@ -1,0 +1,286 @@
+"""What `hpsearch run` does, from a study file to a tested winner, in one place.
+
+    result = run_study(request, observer=observer)
+
+Everything that can be wrong with a request is found before anything is written for the study.
+"""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optuna
+import psutil
+
+import hpsearch
+from hpsearch.data.training_set import TrainingSet, prepare_training_set
+from hpsearch.dispatcher import Dispatcher, Observer
+from hpsearch.errors import ChangedStudyError, DeviceError
+from hpsearch.evaluate import Evaluation, Winner, read_test_set
+from hpsearch.executors.inline import InlineExecutor
+from hpsearch.executors.local import LocalExecutor
+from hpsearch.executors.messages import Executor
+from hpsearch.home import Home
+from hpsearch.interruption import Interruption
+from hpsearch.pruners import build_pruner
+from hpsearch.samplers import build_sampler
+from hpsearch.search import Search, SearchEnd, num_finished
+from hpsearch.spec import StudySpec
+from hpsearch.storage.database import Database, open_database
+from hpsearch.storage.lease import Lease
+from hpsearch.storage.record import DOCUMENT, FINGERPRINT, SPLIT, StudyRecord, TestReading
+from hpsearch.training.device import available_devices
+
+_RENEW_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the user asked for."""
+
+    spec: StudySpec
+    home: Home
+    storage: str
+    data_dir: Path
+    trials: int
+    timeout_s: float | None = None
+    device: str = "auto"
+    workers: int | None = None  # None: one a GPU, or one a physical core; 0: in this process
+    workers_per_gpu: int = 1
+    test: bool = True
+    test_again: bool = False  # read the test set although its result is stored
+    restart: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    end: SearchEnd
+    winner: Winner | None  # None: not chosen, because no test was asked for
+    reading: TestReading | None
+    read_now: bool  # whether this run read the test set, or found the result stored
+
+
+def worker_devices(request: RunRequest) -> list[str]:
+    """The device of each worker.
+
+    Raises:
+        DeviceError: the machine does not have what was asked for.
+    """
+    devices = available_devices(request.device)
+    if devices == ["cpu"]:
+        num = physical_cores() if request.workers is None else request.workers
+        return ["cpu"] * num
+    slots = [device for _ in range(request.workers_per_gpu) for device in devices]
+    if request.workers is not None and request.workers > len(slots):
+        raise DeviceError(
+            f"--workers {request.workers} do not fit on {len(devices)} GPU(s) with "
+            f"--workers-per-gpu {request.workers_per_gpu}"
+        )
+    return slots[: request.workers] if request.workers is not None else slots
+
+
+def physical_cores() -> int:
+    """The physical cores that this process may use."""
+    physical = psutil.cpu_count(logical=False) or 1
+    return max(1, min(physical, len(os.sched_getaffinity(0))))
+
+
+def make_executor(request: RunRequest) -> Callable[[], Executor]:
+    """How to start the workers; the devices are checked now.
+
+    Raises:
+        DeviceError: the machine does not have what was asked for.
+    """
+    devices = worker_devices(request)
+    if not devices:
+        inline = available_devices(request.device)[0]
+        return lambda: InlineExecutor(device=inline)
+    return lambda: LocalExecutor(devices)
+
+
+def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
+    """Search, choose, retrain and test; or find that it was done, and return the stored result.
+
+    Raises:
+        UserError: the request cannot be met; nothing was changed.
+        RunFailedError: the run ended without what was asked.
+        InterruptedRunError: a signal came; the next run carries on.
+    """
+    spec, home = request.spec, request.home
+    start_workers = make_executor(request)
+    training_set = prepare_training_set(
+        spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
+    )
+    with _opened(request.storage) as database:
+        study = open_study(database, spec, training_set, home=home, restart=request.restart)
+        record = StudyRecord(database, study)
+        with _leased(record) as lease, Interruption() as interruption:
+            run = _Run(request, record, training_set, lease, observer, interruption)
+            if run.is_complete():
+                return run.stored_result()
+            with closing(start_workers()) as executor:
+                return run.go(executor)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Database]:
+    database = open_database(url, create=True)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _leased(record: StudyRecord) -> Iterator[Lease]:
+    lease = Lease(record.database, record.study_id, name=record.name)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
+def open_study(
+    database: Database, spec: StudySpec, training_set: TrainingSet, *, home: Home, restart: bool
+) -> optuna.Study:
+    """Create the study, or load it and see that the study file is still the same.
+
+    Raises:
+        ChangedStudyError: the study file or the split is another than the stored study's.
+    """
+    name = spec.name
+    exists = name in database.study_names()
+    if exists and restart:
+        with _leased(StudyRecord(database, database.load_study(name))):
+            _put_aside(database, name, home)
+        exists = False
+    elif exists:
+        _check_unchanged(database.load_study(name), spec, training_set)
+    direction = "maximize" if spec.objective == "val_accuracy" else "minimize"
+    study = optuna.create_study(
+        study_name=name, storage=database.storage, direction=direction, load_if_exists=True
+    )
+    if not exists:
+        study.set_user_attr(DOCUMENT, spec.document)
+        study.set_user_attr(SPLIT, training_set.fingerprint)
+        study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
+        study.set_metric_names([spec.objective])
+    num_trials = len(study.get_trials(deepcopy=False))
+    study.sampler = build_sampler(
+        spec.search.sampler, seed=spec.training.seed, num_trials=num_trials
+    )
+    study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
+    return study
+
+
+def _put_aside(database: Database, name: str, home: Home) -> None:
+    dated = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    database.rename_study(name, dated)
+    home.rename_study(name, dated)
+
+
+def _check_unchanged(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> None:
+    ways_on = "use --name OTHER for a new study, or --restart, which keeps the old one under a dated name"
+    stored = study.user_attrs.get(DOCUMENT)
+    if stored is None:
+        raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {ways_on}")
+    if study.user_attrs.get(FINGERPRINT) != spec.fingerprint:
+        changes = "; ".join(spec.differences(stored))
+        raise ChangedStudyError(f"study {spec.name!r} was started with another file: {changes}; {ways_on}")
+    if study.user_attrs.get(SPLIT) != training_set.fingerprint:
+        raise ChangedStudyError(f"study {spec.name!r} was started with other images or another split; {ways_on}")
+
+
+class _Run:
+    """One run of a study that this process holds."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        record: StudyRecord,
+        training_set: TrainingSet,
+        lease: Lease,
+        observer: Observer,
+        interruption: Interruption,
+    ) -> None:
+        self._request = request
+        self._record = record
+        self._training_set = training_set
+        self._lease = lease
+        self._observer = observer
+        self._interruption = interruption
+        self._run_id = 0
+        self._renewed = 0.0
+
+    def is_complete(self) -> bool:
+        """Whether everything that is asked for is stored already."""
+        enough = num_finished(self._record.study) >= self._request.trials
+        return enough and not self._must_test()
+
+    def _must_test(self) -> bool:
+        request = self._request
+        return request.test and (request.test_again or self._record.last_reading() is None)
+
+    def stored_result(self) -> RunResult:
+        """The result of an earlier run."""
+        return RunResult("budget", None, self._record.last_reading(), read_now=False)
+
+    def go(self, executor: Executor) -> RunResult:
+        """Search to the budget, then choose, retrain and test what is not tested yet."""
+        request, spec = self._request, self._request.spec
+        self._run_id = self._record.start_run(self._environment(executor.num_slots))
+        dispatcher = Dispatcher(
+            executor,
+            self._record,
+            observer=self._observer,
+            interruption=self._interruption,
+            keep_alive=self._keep_alive,
+        )
+        parts = (spec, self._record, dispatcher, self._training_set)
+        search = Search(*parts, home=request.home, observer=self._observer)
+        end = search.run(trials=request.trials, timeout_s=request.timeout_s)
+        winner, reading, must_test = None, self._record.last_reading(), self._must_test()
+        if must_test:
+            evaluation = Evaluation(*parts, home=request.home, observer=self._observer)
+            winner = evaluation.choose_winner()
+            evaluation.retrain(winner)
+            reading = read_test_set(
+                spec, self._record, winner, home=request.home, data_dir=request.data_dir
+            )
+        self._record.renew_run(self._run_id)
+        return RunResult(end, winner, reading, read_now=must_test)
+
+    def _keep_alive(self) -> None:
+        """Show every few seconds that this run lives."""
+        now = time.monotonic()
+        if now - self._renewed > _RENEW_EVERY_S:
+            self._renewed = now
+            self._lease.renew()
+            self._record.renew_run(self._run_id)
+
+    def _environment(self, num_workers: int) -> dict[str, Any]:
+        request = self._request
+        return {
+            "command": sys.argv,
+            "trials": request.trials,
+            "hpsearch": hpsearch.__version__,
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")},
+            "host": platform.node(),
+            "processor": platform.processor() or platform.machine(),
+            "devices": worker_devices(request) or ["inline"],
+            "workers": num_workers,
+            "threads_per_worker": 1,
+            "precision": request.spec.training.precision,
+            "split": self._training_set.fingerprint,
+        }
