@@ -1,8 +1,8 @@
-"""What a study file may say of its sampler and pruner: every argument by Optuna's name, with its default.
+"""What a study file may say of its sampler and pruner: arguments by Optuna's names, with defaults.
 
-Building them is `samplers` and `pruners`; this file does not import Optuna. One epoch is one unit of
-resource and one step, counted from 1: `min_resource = 1` judges a trial after its first epoch, and
-`n_warmup_steps = 3` judges none before its third.
+Building them is `samplers` and `pruners`; this file does not import Optuna. One epoch is one unit
+of resource and one step, counted from 1: `min_resource = 1` judges a trial after its first epoch,
+and `n_warmup_steps = 3` judges none before its third.
 """
 
 from typing import Annotated, Literal
@@ -23,7 +23,6 @@ class Tpe(_Settings):
     name: Literal["tpe"] = "tpe"
     n_startup_trials: Count = 10
     n_ei_candidates: Positive = 24
-    prior_weight: Annotated[float, Field(gt=0)] = 1.0
     multivariate: bool = True
     group: bool = True  # without it Optuna samples conditional parameters independently, silently
     constant_liar: bool = True  # keeps parallel workers from the same corner
@@ -96,7 +95,7 @@ class Halving(_Settings):
 
     name: Literal["halving"] = "halving"
     min_resource: Positive = 1
-    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    reduction_factor: Annotated[int, Field(ge=2)] = 4
     min_early_stopping_rate: Count = 0
     bootstrap_count: Count = 0
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from hpsearch.errors import DataError
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
@@ -103,3 +105,15 @@ DATASETS: Mapping[str, DatasetInfo] = MappingProxyType(
         )
     }
 )
+
+
+def dataset_info(name: str) -> DatasetInfo:
+    """The data set of this name.
+
+    Raises:
+        DataError: there is none.
+
+    """
+    if name not in DATASETS:
+        raise DataError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
+    return DATASETS[name]

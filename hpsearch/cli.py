@@ -4,24 +4,30 @@ Heavy packages are imported inside the commands, so that `hpsearch --help` answe
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from hpsearch.errors import HpsearchError, InterruptedRunError, NothingToShowError, RunFailedError, UserError
-from hpsearch.home import Home
+from hpsearch.errors import (
+    HpsearchError,
+    InterruptedRunError,
+    NothingToShowError,
+    RunFailedError,
+    UserError,
+)
+from hpsearch.home import Home, atomic_path
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from hpsearch.run import RunRequest, RunResult
-    from hpsearch.spec import StudySpec
     from hpsearch.storage.record import StudyRecord
 
 app = typer.Typer(
@@ -77,7 +83,9 @@ def run(
     timeout: Annotated[
         str | None, typer.Option(help="End the search after this time: 90, 90s, 30m or 2h.")
     ] = None,
-    test: Annotated[bool, typer.Option("--test/--no-test", help="Retrain and test the winner.")] = True,
+    test: Annotated[
+        bool, typer.Option("--test/--no-test", help="Retrain and test the winner.")
+    ] = True,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew; the old study keeps a dated name.")
     ] = False,
@@ -91,6 +99,7 @@ def run(
     timeout_s = None if timeout is None else _seconds(timeout)
     spec = load_study_file(find_study_file(study), name=name)
     from hpsearch.run import RunRequest
+    from hpsearch.storage.database import shown
 
     request = RunRequest(
         spec=spec,
@@ -105,7 +114,9 @@ def run(
         test=test,
         restart=restart,
     )
-    _run_and_show(request)
+    _say(f"database: {shown(request.storage)}")
+    _say(f"watch it: {_dashboard_command(home, storage)}")
+    _show_result(request, _run(request))
 
 
 @app.command()
@@ -189,8 +200,8 @@ def test(
     json_: JsonOption = False,
 ) -> None:
     """Retrain and test the winner if `run` has not, and show the stored result."""
-    from hpsearch.report.test_result import print_test_result, reading_as_json
     from hpsearch.report.status import document_of
+    from hpsearch.report.tested import print_test_result, reading_as_json
 
     url = storage or Home(home).database_url
     with _stored(study, home, storage) as record:
@@ -234,7 +245,9 @@ def dashboard(
 
     with closing(open_database(storage or Home(home).database_url, create=False)) as database:
         if host not in ("127.0.0.1", "localhost", "::1"):
-            _say(f"warning: anyone who reaches {host} can see and change the studies: there is no log-in")
+            _say(
+                f"warning: anyone who reaches {host} can see and change the studies: there is no log-in"
+            )
         _say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
         serve_dashboard(database, home=Home(home), host=host, port=port)
 
@@ -269,7 +282,8 @@ def data_get(
 def data_show(
     name: Annotated[str, typer.Argument(help="A data set's name.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The picture, by default HOME/reports/NAME.png.")
+        Path | None,
+        typer.Option("-o", "--output", help="The picture, by default HOME/reports/NAME.png."),
     ] = None,
     home: HomeOption = _HOME,
     data_dir: DataDirOption = _DATA,
@@ -319,27 +333,100 @@ def _run(request: "RunRequest") -> "RunResult":
     from hpsearch.progress import open_progress
     from hpsearch.run import run_study
 
-    again = f"hpsearch run --study {request.spec.name}"
     try:
         with open_progress(Console(stderr=True), objective=request.spec.objective) as observer:
             return run_study(request, observer=observer)
     except InterruptedRunError:
+        words = [word for word in sys.argv[1:] if word != "--restart"]
+        command = shlex.join(["hpsearch", *words])
         raise InterruptedRunError(
-            f"interrupted; what is finished is stored. To carry on: {_command_line()}"
+            f"interrupted, nothing finished is lost; to carry on: {command}"
         ) from None
 
 
-def _run_and_show(request: "RunRequest") -> None:
-    from hpsearch.report.status import study_status
-    from hpsearch.report.terminal import print_top, saved_line, test_line
-    from hpsearch.report.top import top_rows
-    from hpsearch.storage.database import shown
+def _dashboard_command(home: Path, storage: str | None) -> str:
+    where = [] if storage is None else ["--storage", storage]
+    return shlex.join(["hpsearch", "dashboard", "--home", str(home), *where])
 
-    home = request.home.root
-    _say(f"database: {shown(request.storage)}")
-    _say(f"watch it: hpsearch dashboard --home {home}")
-    result = _run(request)
-    console = _stdout()
-    with _stored(request.spec.name, home, request.storage) as record:
+
+def _show_result(request: "RunRequest", result: "RunResult") -> None:
+    from hpsearch.report.status import study_status
+    from hpsearch.report.terminal import (
+        end_line,
+        print_top,
+        saved_line,
+        test_line,
+        winner_line,
+    )
+    from hpsearch.report.top import top_rows
+
+    spec = request.spec
+    with _stored(spec.name, request.home.root, request.storage) as record:
         state = study_status(record)
-        rows = top_rows(record, objective=request.spec.objective, count=5)
+        rows = top_rows(record, objective=spec.objective, count=5)
+    typer.echo(end_line(state, end=result.end))
+    if not rows:
+        raise RunFailedError(f"no trial was completed; see hpsearch status --study {spec.name}")
+    typer.echo(f"top {len(rows)} by {spec.objective} at each trial's best epoch:")
+    print_top(_stdout(), rows)
+    if result.winner is not None:
+        typer.echo(winner_line(result.winner, objective=spec.objective))
+    if state.test is not None:
+        typer.echo(test_line(state.test))
+    typer.echo(saved_line(state))
+
+
+@contextmanager
+def _stored(study: str, home: Path, storage: str | None) -> Iterator["StudyRecord"]:
+    """A study of the database, for reading."""
+    from hpsearch.storage.database import open_database
+    from hpsearch.storage.record import StudyRecord
+
+    with closing(open_database(storage or Home(home).database_url, create=False)) as database:
+        yield StudyRecord.of(database, study)
+
+
+def _seconds(text: str) -> float:
+    """`90`, `90s`, `30m` or `2h` in seconds."""
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower())
+    number = text if unit is None else text[:-1]
+    try:
+        seconds = float(number) * (unit or 1.0)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UserError(f"--timeout {text!r} is not a time; write 90, 90s, 30m or 2h")
+    return seconds
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a file")
+
+
+def _write_text(path: Path, text: str) -> None:
+    _check_folder(path)
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(text.encode("utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _print_json(document: object) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _say(line: str) -> None:
+    """One line on stderr."""
+    typer.echo(line, err=True)
+
+
+def _stdout() -> "Console":
+    """A console for tables, which are not squeezed where nobody sets a width."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=10_000)

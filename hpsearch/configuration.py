@@ -126,7 +126,17 @@ DEFAULTS: Mapping[str, Scalar] = {
     "weight_decay": 0.0,
 }
 TRAINING_NAMES = frozenset(
-    "batch_size learning_rate optimizer momentum nesterov weight_decay schedule decay_steps decay_rate".split()
+    [
+        "batch_size",
+        "learning_rate",
+        "optimizer",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "schedule",
+        "decay_steps",
+        "decay_rate",
+    ]
 )
 _LAYER_FIELDS = {
     "conv": tuple(ConvLayer.model_fields),
@@ -167,6 +177,7 @@ def resolve(values: Mapping[str, Scalar], *, model: str) -> Configuration:
     Raises:
         pydantic.ValidationError: a value has the wrong type or is out of range.
         InfeasibleConfigurationError: more layers than anyone builds.
+
     """
     given = {**DEFAULTS, **values}
     num_conv = given["conv_layers"] if model == "cnn" else 0
@@ -248,6 +259,7 @@ def feature_map_sizes(
 
     Raises:
         InfeasibleConfigurationError: a layer leaves no pixel.
+
     """
     _, height, width = image_shape
     sizes = []

@@ -42,8 +42,13 @@ TrialOutcome = Literal[
 class Observer(Protocol):
     """Whoever wants to see a run: the terminal's live view, a plain log, a test."""
 
-    def phase(self, title: str, *, done: int, total: int) -> None:
-        """A phase begins: the search, the finalists, the retraining."""
+    def phase(
+        self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
+    ) -> None:
+        """A phase begins: the search, the finalists, the retraining.
+
+        `best` is the number and value of the best trial so far.
+        """
 
     def started(self, key: TrainingKey, *, max_epochs: int) -> None:
         """A training was given to a worker."""
@@ -108,6 +113,7 @@ class Dispatcher:
 
         Raises:
             InterruptedRunError: a signal came; every task has been checkpointed.
+
         """
         self._fill()
         for event in self._executor.poll(_POLL_S):

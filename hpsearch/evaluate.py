@@ -76,8 +76,11 @@ class Evaluation:
 
         Raises:
             RunFailedError: no trial was completed, or no finalist could be trained again.
+
         """
-        finalists = rank_trials(self._record, objective=self._spec.objective)[: self._spec.final.finalists]
+        finalists = rank_trials(self._record, objective=self._spec.objective)[
+            : self._spec.final.finalists
+        ]
         if not finalists:
             raise RunFailedError("no trial was completed, so there is nothing to retrain and test")
         configurations = {
@@ -91,7 +94,9 @@ class Evaluation:
         self._train(tasks, title="finalists")
         winner = choose_winner(self._record, self._spec, configurations)
         if winner is None:
-            raise RunFailedError("no finalist could be trained again; `hpsearch status` has the reasons")
+            raise RunFailedError(
+                "no finalist could be trained again; `hpsearch status` has the reasons"
+            )
         return winner
 
     def retrain(self, winner: Winner) -> None:
@@ -99,6 +104,7 @@ class Evaluation:
 
         Raises:
             RunFailedError: a training failed.
+
         """
         tasks = [
             self._task("winner", winner.trial, seed, winner.configuration, epochs=winner.epochs)
@@ -242,6 +248,7 @@ def measure(
         logits: (N, classes) float.
         labels: (N,) int64.
         class_names: in label order.
+
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -272,6 +279,7 @@ def read_test_set(
 
     Raises:
         DataError: the test set is missing or damaged; nothing was read.
+
     """
     ensure_files(spec.dataset, data_dir=data_dir)
     reading = record.start_reading(winner.trial)

@@ -1,10 +1,10 @@
 """Where hpsearch keeps its files: the one place that knows a file's name.
 
-    runs/                            --home, or HPSEARCH_HOME
-      hpsearch.db                    every study: Optuna's tables and ours
-      cache/                         decoded training sets and splits, mapped by all workers
-      checkpoints/STUDY/             of trainings that are under way
-      artifacts/STUDY/               weights and test predictions of the winner
+runs/                            --home, or HPSEARCH_HOME
+  hpsearch.db                    every study: Optuna's tables and ours
+  cache/                         decoded training sets and splits, mapped by all workers
+  checkpoints/STUDY/             of trainings that are under way
+  artifacts/STUDY/               weights and test predictions of the winner
 """
 
 from collections.abc import Iterator

@@ -42,10 +42,12 @@ class _State:
     running: dict[TrainingKey, _Running] = field(default_factory=dict)
     peaks: dict[TrainingKey, float] = field(default_factory=dict)
 
-    def begin(self, title: str, done: int, total: int) -> None:
+    def begin(self, title: str, done: int, total: int, best: tuple[int, float] | None) -> None:
         self.title, self.done, self.total, self.done_before = title, done, total, done
         self.phase_started = time.monotonic()
         self.running.clear()
+        if best is not None:
+            self.best_trial, self.best = best
 
     def add_epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
         self.running[key].last = metrics
@@ -91,9 +93,11 @@ class PlainProgress:
         self._console = console
         self._state = _State(objective)
 
-    def phase(self, title: str, *, done: int, total: int) -> None:
+    def phase(
+        self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
+    ) -> None:
         """Say what begins."""
-        self._state.begin(title, done, total)
+        self._state.begin(title, done, total, best)
         self._print(f"{title}: {done} of {total} done")
 
     def started(self, key: TrainingKey, *, max_epochs: int) -> None:
@@ -129,9 +133,11 @@ class LiveProgress:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._drawn = 0.0
 
-    def phase(self, title: str, *, done: int, total: int) -> None:
+    def phase(
+        self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
+    ) -> None:
         """A new heading."""
-        self._state.begin(title, done, total)
+        self._state.begin(title, done, total, best)
         self._draw(at_once=True)
 
     def started(self, key: TrainingKey, *, max_epochs: int) -> None:
@@ -178,7 +184,9 @@ class LiveProgress:
         )
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in ("training", "epoch", "val. accuracy", "val. loss", "images/s"):
-            table.add_column(column, justify="left" if column == "training" else "right", style="dim")
+            table.add_column(
+                column, justify="left" if column == "training" else "right", style="dim"
+            )
         for key, running in state.running.items():
             table.add_row(_label(key), *_figures(running))
         return Group(heading, table)
@@ -204,20 +212,10 @@ def _best(state: _State) -> str:
 
 
 @contextmanager
-def open_progress(
-    console: Console, *, objective: Objective, best: tuple[int, float] | None
-) -> Iterator[Observer]:
-    """The view that suits the console; `best` is the trial and value that the study already has."""
+def open_progress(console: Console, *, objective: Objective) -> Iterator[Observer]:
+    """The view that suits the console."""
     if console.is_terminal:
         with LiveProgress(console, objective=objective) as live:
-            _set_best(live._state, best)
             yield live
     else:
-        plain = PlainProgress(console, objective=objective)
-        _set_best(plain._state, best)
-        yield plain
-
-
-def _set_best(state: _State, best: tuple[int, float] | None) -> None:
-    if best is not None:
-        state.best_trial, state.best = best
+        yield PlainProgress(console, objective=objective)

@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 
 import optuna
 import psutil
+from optuna.exceptions import ExperimentalWarning
 
 import hpsearch
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
@@ -75,6 +77,7 @@ def worker_devices(request: RunRequest) -> list[str]:
 
     Raises:
         DeviceError: the machine does not have what was asked for.
+
     """
     devices = available_devices(request.device)
     if devices == ["cpu"]:
@@ -100,6 +103,7 @@ def make_executor(request: RunRequest) -> Callable[[], Executor]:
 
     Raises:
         DeviceError: the machine does not have what was asked for.
+
     """
     devices = worker_devices(request)
     if not devices:
@@ -115,6 +119,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         UserError: the request cannot be met; nothing was changed.
         RunFailedError: the run ended without what was asked.
         InterruptedRunError: a signal came; the next run carries on.
+
     """
     spec, home = request.spec, request.home
     start_workers = make_executor(request)
@@ -157,6 +162,7 @@ def open_study(
 
     Raises:
         ChangedStudyError: the study file or the split is another than the stored study's.
+
     """
     name = spec.name
     exists = name in database.study_names()
@@ -174,13 +180,20 @@ def open_study(
         study.set_user_attr(DOCUMENT, spec.document)
         study.set_user_attr(SPLIT, training_set.fingerprint)
         study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
-        study.set_metric_names([spec.objective])
+        _set_metric_name(study, spec.objective)
     num_trials = len(study.get_trials(deepcopy=False))
     study.sampler = build_sampler(
         spec.search.sampler, seed=spec.training.seed, num_trials=num_trials
     )
     study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
     return study
+
+
+def _set_metric_name(study: optuna.Study, name: str) -> None:
+    """The objective's name, for the dashboard's axes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names([name])
 
 
 def _put_aside(database: Database, name: str, home: Home) -> None:
@@ -190,15 +203,21 @@ def _put_aside(database: Database, name: str, home: Home) -> None:
 
 
 def _check_unchanged(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> None:
-    ways_on = "use --name OTHER for a new study, or --restart, which keeps the old one under a dated name"
+    ways_on = (
+        "use --name OTHER for a new study, or --restart, which keeps the old one under a dated name"
+    )
     stored = study.user_attrs.get(DOCUMENT)
     if stored is None:
         raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {ways_on}")
     if study.user_attrs.get(FINGERPRINT) != spec.fingerprint:
         changes = "; ".join(spec.differences(stored))
-        raise ChangedStudyError(f"study {spec.name!r} was started with another file: {changes}; {ways_on}")
+        raise ChangedStudyError(
+            f"study {spec.name!r} was started with another file: {changes}; {ways_on}"
+        )
     if study.user_attrs.get(SPLIT) != training_set.fingerprint:
-        raise ChangedStudyError(f"study {spec.name!r} was started with other images or another split; {ways_on}")
+        raise ChangedStudyError(
+            f"study {spec.name!r} was started with other images or another split; {ways_on}"
+        )
 
 
 class _Run:
@@ -275,7 +294,9 @@ class _Run:
             "trials": request.trials,
             "hpsearch": hpsearch.__version__,
             "python": platform.python_version(),
-            "packages": {name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")},
+            "packages": {
+                name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")
+            },
             "host": platform.node(),
             "processor": platform.processor() or platform.machine(),
             "devices": worker_devices(request) or ["inline"],

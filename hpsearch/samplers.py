@@ -19,6 +19,7 @@ def build_sampler(
         seed: the study's seed.
         num_trials: the trials that the study already has. A continued search draws fresh numbers
             instead of those that it began with.
+
     """
     fresh = int(np.random.SeedSequence([seed, num_trials]).generate_state(1)[0])
     with warnings.catch_warnings():
@@ -27,7 +28,6 @@ def build_sampler(
         match settings:
             case algorithms.Tpe():
                 return samplers.TPESampler(
-                    prior_weight=settings.prior_weight,
                     n_startup_trials=settings.n_startup_trials,
                     n_ei_candidates=settings.n_ei_candidates,
                     gamma=None,  # Optuna's: a tenth of the trials, at most 25, are the good ones
@@ -35,7 +35,6 @@ def build_sampler(
                     seed=fresh,
                     multivariate=settings.multivariate,
                     group=settings.group,
-                    warn_independent_sampling=False,
                     constant_liar=settings.constant_liar,
                     constraints_func=None,
                 )

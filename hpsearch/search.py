@@ -30,7 +30,14 @@ from hpsearch.home import Home
 from hpsearch.proposals import Exhausted, Proposal, Proposals, Refusal
 from hpsearch.records import Role, TrainingKey, best_epoch
 from hpsearch.spec import StudySpec
-from hpsearch.storage.record import FINISHED, OUTCOME, REASON, StudyRecord, is_duplicate
+from hpsearch.storage.record import (
+    FINISHED,
+    OUTCOME,
+    REASON,
+    StudyRecord,
+    is_duplicate,
+    rank_trials,
+)
 from hpsearch.training.plan import Plan
 
 _MAX_ERRORS_IN_A_ROW = 3
@@ -93,9 +100,12 @@ class Search:
         Raises:
             InterruptedRunError: a signal came; the running trials can be carried on.
             RunFailedError: several trials in a row failed with an error.
+
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self._observer.phase("search", done=self._num_finished, total=trials)
+        ranked = rank_trials(self._record, objective=self._spec.objective)
+        best = (ranked[0].number, ranked[0].value or 0.0) if ranked else None
+        self._observer.phase("search", done=self._num_finished, total=trials, best=best)
         while True:
             self._fill(trials)
             if not self._active:

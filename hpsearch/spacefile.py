@@ -89,6 +89,7 @@ def parse_space(
 
     Raises:
         Mistake: the first thing that is wrong.
+
     """
     twice = sorted(table.keys() & training.keys())
     if twice:

@@ -110,6 +110,7 @@ class StudySpec:
 
         Raises:
             InfeasibleConfigurationError: its network cannot be built for this data set's images.
+
         """
         configuration = resolve(values, model=self.model)
         feature_map_sizes(configuration.network, image_shape=self.dataset.image_shape)
@@ -163,6 +164,7 @@ def find_study_file(study: str) -> Path:
 
     Raises:
         UnknownStudyError: there is none.
+
     """
     path = Path(study)
     if path.suffix == ".toml" or len(path.parts) > 1:
@@ -182,6 +184,7 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
 
     Raises:
         StudyFileError: the file cannot be read, or anything in it is not allowed.
+
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -202,6 +205,7 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
 
     Raises:
         Mistake: the first thing that is wrong.
+
     """
     check_study_name(name)
     tables = dict(content)
@@ -241,6 +245,7 @@ def check_study_name(name: str) -> None:
 
     Raises:
         Mistake: any other name.
+
     """
     if not _NAME.fullmatch(name):
         raise Mistake(

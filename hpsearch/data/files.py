@@ -41,6 +41,7 @@ def ensure_files(info: DatasetInfo, *, data_dir: Path) -> None:
 
     Raises:
         DataError: the download failed, or a file is not what it should be.
+
     """
     if info.folder is None:
         return
@@ -74,6 +75,7 @@ def check_file(info: DatasetInfo, path: Path) -> None:
 
     Raises:
         DataError: it is truncated, or another file than it should be.
+
     """
     remedy = "delete it and run `hpsearch data get " + info.name + "` to download it again"
     try:

@@ -23,12 +23,15 @@ def save_samples(
         labels: (N,) int64.
         info: the data set, for the class names.
         columns: pictures a row, and rows.
+
     """
     sheet = Image.new("L", (columns * _CELL, columns * (_CELL + _CAPTION)), color=255)
     draw = ImageDraw.Draw(sheet)
     for index in range(min(columns * columns, len(images))):
         x, y = index % columns * _CELL, index // columns * (_CELL + _CAPTION)
-        sample = Image.fromarray(images[index, 0]).resize((_CELL - 8, _CELL - 8), Image.Resampling.NEAREST)
+        sample = Image.fromarray(images[index, 0]).resize(
+            (_CELL - 8, _CELL - 8), Image.Resampling.NEAREST
+        )
         sheet.paste(sample, (x + 4, y + 4))
         draw.text((x + 4, y + _CELL - 2), info.class_names[labels[index]], fill=0)
     with atomic_path(path) as temporary:

@@ -47,6 +47,7 @@ def split_indices(labels: Labels, training: Training) -> Split:
 
     Raises:
         DataError: too few images for a share of every class on either side.
+
     """
     from sklearn.model_selection import train_test_split
 
@@ -76,6 +77,7 @@ def prepare_training_set(
 
     Raises:
         DataError: the data set is missing, damaged or too small for the split.
+
     """
     ensure_files(info, data_dir=data_dir)
     content = fingerprint_train(info, data_dir=data_dir)

@@ -16,13 +16,13 @@ from multiprocessing.connection import Connection, wait
 
 from hpsearch.errors import RunFailedError
 from hpsearch.executors.messages import (
+    Command,
     EpochFinished,
     Event,
     Task,
     TrainingFailed,
     WorkerLost,
 )
-from hpsearch.executors.worker import Command
 from hpsearch.records import TrainingKey
 
 _MAX_IDLE_DEATHS = 10

@@ -83,6 +83,16 @@ Event = (
 )
 
 
+Answer = Literal["continue", "stop", "pause"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a worker process is told beside its tasks: the answer to an epoch."""
+
+    answer: Answer
+
+
 class Executor(Protocol):
     """Runs tasks, as many at a time as it has slots."""
 

@@ -56,9 +56,7 @@ class TaskRun:
     def _train(self) -> Iterator[Event]:
         task = self.task
         training = Training(task.plan, self._data, device=self._device)
-        load_checkpoint(
-            task.checkpoint, training, plan=task.plan.fingerprint, device=self._device
-        )
+        load_checkpoint(task.checkpoint, training, plan=task.plan.fingerprint, device=self._device)
         self._training = training
         for metrics in training.history:
             yield EpochFinished(task.key, metrics)
@@ -80,9 +78,7 @@ class TaskRun:
             "image_shape": json.dumps(plan.training_set.image_shape),
             "num_classes": json.dumps(plan.training_set.num_classes),
         }
-        weights = {
-            name: value.cpu().contiguous() for name, value in training.best_weights.items()
-        }
+        weights = {name: value.cpu().contiguous() for name, value in training.best_weights.items()}
         with atomic_path(self.task.weights) as temporary:
             save_file(weights, temporary, metadata=metadata)
 

@@ -8,13 +8,17 @@ import os
 import queue
 import sys
 import threading
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Literal
 
 from hpsearch.data.tensors import DeviceData, load_device_data
 from hpsearch.data.training_set import TrainingSet
-from hpsearch.executors.messages import EpochFinished, Task, TrainingPaused
+from hpsearch.executors.messages import (
+    Answer,
+    Command,
+    EpochFinished,
+    Task,
+    TrainingPaused,
+)
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.training.device import prepare_device
 
@@ -22,15 +26,6 @@ from hpsearch.training.device import prepare_device
 # long epochs are not trained in vain, short ones are not held up.
 _ANSWER_SHARE = 0.05
 _ORPHANED = 1
-
-Answer = Literal["continue", "stop", "pause"]
-
-
-@dataclass(frozen=True)
-class Command:
-    """What the search says to a worker beside giving it tasks: the answer to an epoch."""
-
-    answer: Answer
 
 
 class Worker:

@@ -32,6 +32,7 @@ def build_network(
 
     Raises:
         InfeasibleConfigurationError: a layer would leave no pixel.
+
     """
     layers = OrderedDict(_layers(network, image_shape, num_classes))
     module = nn.Sequential(layers)
@@ -84,7 +85,9 @@ def _conv_block(
     if conv.pool != "max":
         yield activation
     if conv.pool != "none":
-        pool = nn.MaxPool2d if conv.pool == "max" else partial(nn.AvgPool2d, count_include_pad=False)
+        pool = (
+            nn.MaxPool2d if conv.pool == "max" else partial(nn.AvgPool2d, count_include_pad=False)
+        )
         yield f"pool{number}", pool(conv.pool_size, ceil_mode=conv.pool_padding == "same")
     if conv.pool == "max":
         # after the pooling: relu, sigmoid and tanh rise, so the largest activation is the

@@ -11,7 +11,14 @@ from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
 from hpsearch.report.top import local_time
 from hpsearch.space import Scalar
 from hpsearch.storage.lease import live_owner
-from hpsearch.storage.record import DOCUMENT, OUTCOME, StudyRecord, TestReading, is_duplicate, rank_trials
+from hpsearch.storage.record import (
+    DOCUMENT,
+    OUTCOME,
+    StudyRecord,
+    TestReading,
+    is_duplicate,
+    rank_trials,
+)
 
 
 @dataclass(frozen=True)
@@ -118,9 +125,7 @@ def study_status(record: StudyRecord) -> StudyStatus:
             waiting=states[TrialState.WAITING],
             duplicate=len(trials) - len(trained),
         ),
-        outcomes=dict(
-            Counter(t.user_attrs[OUTCOME] for t in trained if OUTCOME in t.user_attrs)
-        ),
+        outcomes=dict(Counter(t.user_attrs[OUTCOME] for t in trained if OUTCOME in t.user_attrs)),
         best=(
             BestTrial(ranked[0].number, ranked[0].value or 0.0, dict(ranked[0].params))
             if ranked

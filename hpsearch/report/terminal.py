@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from hpsearch.evaluate import Winner
 from hpsearch.progress import duration
+from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
 from hpsearch.report.top import TopRow, parameter_names
+from hpsearch.search import SearchEnd
 
 
 def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -52,6 +55,30 @@ def test_line(test: TestResult) -> str:
         f"test: trial {test.trial} retrained, accuracy {test.accuracy_mean:.4f} ± "
         f"{test.accuracy_std:.4f}, loss {test.loss_mean:.4f} ± {test.loss_std:.4f} over {seeds}; "
         f"the test set was read {times}"
+    )
+
+
+def winner_line(winner: Winner, *, objective: Objective) -> str:
+    """How the winner was chosen, in one line."""
+    return (
+        f"winner: trial {winner.trial}, {objective} {winner.mean:.4f} ± {winner.std:.4f} with fresh "
+        f"seeds, retrained for {winner.epochs} epochs"
+    )
+
+
+def end_line(status: StudyStatus, *, end: SearchEnd) -> str:
+    """Why the search ended, in one line."""
+    counts = status.trials
+    finished = counts.complete + counts.pruned + counts.failed
+    why = {
+        "budget": "",
+        "timeout": "; the time is up"
+        + (f", {counts.running} can be carried on" if counts.running else ""),
+        "exhausted": "; the space is used up, there is no other configuration to try",
+    }
+    return (
+        f"study {status.study}: {finished} trials finished ({counts.complete} complete, "
+        f"{counts.pruned} pruned, {counts.failed} failed){why[end]}"
     )
 
 

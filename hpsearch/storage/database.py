@@ -17,7 +17,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from sqlalchemy import Connection, Engine, event, insert, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError as SqlDatabaseError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
 from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.storage import tables
@@ -52,6 +53,7 @@ class Database:
 
         Raises:
             UnknownStudyError: there is none of that name.
+
         """
         from difflib import get_close_matches
 
@@ -97,11 +99,15 @@ def open_database(url: str, *, create: bool) -> Database:
     Raises:
         DatabaseError: it is not there (and must not be made), not a database, not writable, made by
             something newer, or its URL makes no sense.
+
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # what is new is ours to tell
     try:
         path = sqlite_path(url)
     except ArgumentError:
-        raise DatabaseError(f"--storage {url!r} is not a database URL; say sqlite:///PATH") from None
+        raise DatabaseError(
+            f"--storage {url!r} is not a database URL; say sqlite:///PATH"
+        ) from None
     if path is not None:
         _check_file(path, create=create)
     try:

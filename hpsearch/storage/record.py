@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
+from hpsearch.errors import UnknownStudyError
 from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey
 from hpsearch.storage.database import Database, utc_now
 from hpsearch.storage.tables import epochs, evaluations, readings, runs, trainings
@@ -89,6 +90,19 @@ class StudyRecord:
         self.study = study
         self.study_id: int = study._study_id
 
+    @classmethod
+    def of(cls, database: Database, name: str) -> "StudyRecord":
+        """The record of a stored study that hpsearch made.
+
+        Raises:
+            UnknownStudyError: there is none of that name.
+
+        """
+        study = database.load_study(name)
+        if DOCUMENT not in study.user_attrs:
+            raise UnknownStudyError(f"study {name!r} was not made by hpsearch")
+        return cls(database, study)
+
     @property
     def name(self) -> str:
         """The study's name."""
@@ -108,9 +122,7 @@ class StudyRecord:
         """The recorded epochs of every training in a role."""
         return self._query_epochs(epochs.c.role == role)
 
-    def _query_epochs(
-        self, *wanted: ColumnElement[bool]
-    ) -> dict[TrainingKey, list[EpochMetrics]]:
+    def _query_epochs(self, *wanted: ColumnElement[bool]) -> dict[TrainingKey, list[EpochMetrics]]:
         query = (
             select(epochs)
             .where(epochs.c.study_id == self.study_id, *wanted)

@@ -107,7 +107,9 @@ leases = Table(
     metadata,
     Column("study_id", Integer, primary_key=True, autoincrement=False),
     Column("pid", Integer, nullable=False),
-    Column("process_started", Float, nullable=False),  # tells a process from a later one of its number
+    Column(
+        "process_started", Float, nullable=False
+    ),  # tells a process from a later one of its number
     Column("host", String(255), nullable=False),
     Column("since", DateTime, nullable=False),
     Column("renewed", DateTime, nullable=False),

@@ -15,6 +15,7 @@ def available_devices(wanted: str) -> list[str]:
 
     Raises:
         DeviceError: the machine has no such device.
+
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     there = f"this machine has {_gpus(count)}; allowed: auto, cpu, cuda, cuda:N[,N...]"
@@ -30,7 +31,9 @@ def available_devices(wanted: str) -> list[str]:
 
 
 def _gpus(count: int) -> str:
-    return "no GPU" if count == 0 else f"{count} GPU{'s' if count > 1 else ''}, cuda:0 to {count - 1}"
+    return (
+        "no GPU" if count == 0 else f"{count} GPU{'s' if count > 1 else ''}, cuda:0 to {count - 1}"
+    )
 
 
 def prepare_device(device: str) -> torch.device:

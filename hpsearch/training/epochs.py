@@ -70,6 +70,7 @@ class Training:
 
         Raises:
             DivergedError: a loss is not finite; the epoch is not counted.
+
         """
         while not self._is_finished():
             metrics = self._run_epoch(len(self.history) + 1)
@@ -169,7 +170,11 @@ class Training:
         if self._validation is None:
             return True  # nothing to judge by: the last epoch's weights are kept
         objective = self.plan.objective
-        best = best_epoch(self.history, objective=objective).value_of(objective) if self.history else None
+        best = (
+            best_epoch(self.history, objective=objective).value_of(objective)
+            if self.history
+            else None
+        )
         return is_better(metrics.value_of(objective), best, objective=objective)
 
     def _is_finished(self) -> bool:

@@ -1,0 +1,142 @@
+"""Lists: study files and stored studies, data sets, classes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from hpsearch.catalogue import DATASETS, DatasetInfo
+from hpsearch.data.files import Labels, raw_folder
+from hpsearch.errors import StudyFileError
+from hpsearch.report.status import study_status
+from hpsearch.report.terminal import print_table
+from hpsearch.spec import load_study_file, study_files
+from hpsearch.storage.database import open_database, sqlite_path
+from hpsearch.storage.record import DOCUMENT, StudyRecord
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study file, a stored study, or both."""
+
+    study: str
+    file: str | None
+    stored: bool
+    state: str  # of the stored study, or what is wrong with the file
+    best: float | None
+    test: float | None
+    description: str
+
+
+def list_studies(url: str) -> list[StudyRow]:
+    """Every study that can be run or looked at, by name."""
+    rows = {name: _from_file(name, path) for name, path in study_files().items()}
+    path = sqlite_path(url)
+    if path is None or path.exists():
+        database = open_database(url, create=False)
+        for name in database.study_names():
+            study = database.load_study(name)
+            if DOCUMENT in study.user_attrs:
+                rows[name] = _from_record(StudyRecord(database, study), rows.get(name))
+        database.close()
+    return [rows[name] for name in sorted(rows)]
+
+
+def _from_file(name: str, path: Path) -> StudyRow:
+    try:
+        description, state = load_study_file(path).description, "not run yet"
+    except StudyFileError as error:
+        description, state = "", f"cannot be run: {error}"
+    return StudyRow(name, str(path), False, state, None, None, description)
+
+
+def _from_record(record: StudyRecord, file: StudyRow | None) -> StudyRow:
+    status = study_status(record)
+    counts = status.trials
+    finished = counts.complete + counts.pruned + counts.failed
+    running = f", running as process {status.owner.pid}" if status.owner else ""
+    return StudyRow(
+        study=status.study,
+        file=file.file if file else None,
+        stored=True,
+        state=f"{finished} of {status.target} trials{running}",
+        best=status.best.value if status.best else None,
+        test=status.test.accuracy_mean if status.test else None,
+        description=record.study.user_attrs[DOCUMENT]["description"],
+    )
+
+
+def print_studies(console: Console, rows: list[StudyRow]) -> None:
+    """The list as a table."""
+    print_table(
+        console,
+        ["study", "state", "best", "test accuracy", "description"],
+        [
+            [row.study, row.state, _rounded(row.best), _rounded(row.test), row.description]
+            for row in rows
+        ],
+    )
+
+
+def _rounded(value: float | None) -> float | str:
+    return "" if value is None else round(value, 4)
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A data set that a study may name."""
+
+    name: str
+    title: str
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    num_train: int
+    num_test: int
+    where: str
+
+
+def list_datasets(data_dir: Path) -> list[DatasetRow]:
+    """Every data set, and whether its files are there."""
+    return [
+        DatasetRow(
+            info.name,
+            info.title,
+            info.image_shape,
+            info.num_classes,
+            info.num_train,
+            info.num_test,
+            _where(info, data_dir),
+        )
+        for info in DATASETS.values()
+    ]
+
+
+def _where(info: DatasetInfo, data_dir: Path) -> str:
+    if info.folder is None:
+        return "ships with scikit-learn"
+    folder = raw_folder(info, data_dir=data_dir)
+    return str(folder) if folder.is_dir() else "to be downloaded"
+
+
+def print_datasets(console: Console, rows: list[DatasetRow]) -> None:
+    """The list as a table."""
+    print_table(
+        console,
+        ["name", "title", "image", "classes", "training images", "test images", "files"],
+        [
+            [r.name, r.title, " x ".join(map(str, r.image_shape)), r.num_classes]
+            + [r.num_train, r.num_test, r.where]
+            for r in rows
+        ],
+    )
+
+
+def print_class_counts(console: Console, info: DatasetInfo, labels: Labels) -> None:
+    """Training images by class."""
+    counts = np.bincount(labels, minlength=info.num_classes).tolist()
+    print_table(
+        console,
+        ["class", "name", "training images"],
+        [[i, name, counts[i]] for i, name in enumerate(info.class_names)],
+    )
