@@ -1,6 +1,6 @@
 """What is known of each data set before any file is opened: its shape, classes and files.
 
-Pure data, so that a study file can be checked without importing PyTorch. Loading is `data.datasets`.
+Pure data, so that a study file can be checked without importing PyTorch. Loading is `data.files`.
 """
 
 from collections.abc import Mapping
@@ -92,8 +92,8 @@ DATASETS: Mapping[str, DatasetInfo] = MappingProxyType(
                 num_test=10_000,
                 folder="KMNIST",
             ),
-            # Kept at its own 8 x 8 pixels: enlarging would invent pixels and cost twelve times the work.
-            # scikit-learn names no test set, so 360 of the 1,797 images are sealed (see data.datasets).
+            # Kept at its own 8 x 8 pixels: enlarging would invent pixels and cost twelve times the
+            # work. scikit-learn names no test set: 360 of the 1,797 images are sealed (data.files).
             DatasetInfo(
                 name="digits",
                 title="scikit-learn digits",

@@ -3,7 +3,6 @@
 Heavy packages are imported inside the commands, so that `hpsearch --help` answers at once.
 """
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -22,11 +21,10 @@ from hpsearch.errors import (
     RunFailedError,
     UserError,
 )
-from hpsearch.home import Home, atomic_path
+from hpsearch.home import Home
+from hpsearch.output import check_folder, print_json, say, stdout, write_text
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from hpsearch.run import RunRequest, RunResult
     from hpsearch.storage.record import StudyRecord
 
@@ -94,7 +92,8 @@ def run(
     data_dir: DataDirOption = _DATA,
 ) -> None:
     """Search a study's space, retrain the best and test it once; run again to carry on."""
-    from hpsearch.spec import find_study_file, load_study_file
+    from hpsearch.spec import load_study_file
+    from hpsearch.studyfiles import find_study_file
 
     timeout_s = None if timeout is None else _seconds(timeout)
     spec = load_study_file(find_study_file(study), name=name)
@@ -114,8 +113,8 @@ def run(
         test=test,
         restart=restart,
     )
-    _say(f"database: {shown(request.storage)}")
-    _say(f"watch it: {_dashboard_command(home, storage)}")
+    say(f"database: {shown(request.storage)}")
+    say(f"watch it: {_dashboard_command(home, storage)}")
     _show_result(request, _run(request))
 
 
@@ -129,9 +128,9 @@ def studies(
     url = storage or Home(home).database_url
     listing = list_studies(url)
     if json_:
-        _print_json([asdict(row) for row in listing])
+        print_json([asdict(row) for row in listing])
     else:
-        print_studies(_stdout(), listing)
+        print_studies(stdout(), listing)
 
 
 @app.command()
@@ -148,9 +147,9 @@ def status(
     with _stored(study, home, storage) as record:
         state = study_status(record)
     if json_:
-        _print_json(asdict(state))
+        print_json(asdict(state))
     else:
-        print_status(_stdout(), state)
+        print_status(stdout(), state)
 
 
 @app.command()
@@ -176,13 +175,13 @@ def top(
     if not rows:
         raise NothingToShowError(f"study {study!r} has no complete trial yet")
     if json_:
-        _print_json([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
     elif csv == "-":
         sys.stdout.write(top_csv(rows))
     elif csv is not None:
-        _write_text(Path(csv), top_csv(rows))
+        write_text(Path(csv), top_csv(rows))
     else:
-        print_top(_stdout(), rows)
+        print_top(stdout(), rows)
 
 
 @app.command()
@@ -227,9 +226,9 @@ def test(
         assert reading is not None
         num_readings = record.num_readings()
     if json_:
-        _print_json(reading_as_json(reading, num_readings=num_readings))
+        print_json(reading_as_json(reading, num_readings=num_readings))
     else:
-        print_test_result(_stdout(), reading, num_readings=num_readings)
+        print_test_result(stdout(), reading, num_readings=num_readings)
 
 
 @app.command()
@@ -245,10 +244,8 @@ def dashboard(
 
     with closing(open_database(storage or Home(home).database_url, create=False)) as database:
         if host not in ("127.0.0.1", "localhost", "::1"):
-            _say(
-                f"warning: anyone who reaches {host} can see and change the studies: there is no log-in"
-            )
-        _say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
+            say(f"warning: there is no log-in; whoever reaches {host} can change the studies")
+        say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
         serve_dashboard(database, home=Home(home), host=host, port=port)
 
 
@@ -259,9 +256,9 @@ def data_list(data_dir: DataDirOption = _DATA, json_: JsonOption = False) -> Non
 
     rows = list_datasets(data_dir)
     if json_:
-        _print_json([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
     else:
-        print_datasets(_stdout(), rows)
+        print_datasets(stdout(), rows)
 
 
 @data_app.command("get")
@@ -297,10 +294,10 @@ def data_show(
     info = dataset_info(name)
     path = output or Home(home).root / "reports" / f"{info.name}.png"
     if output is not None:
-        _check_folder(output)
+        check_folder(output)
     ensure_files(info, data_dir=data_dir)
     images, labels = read_train(info, data_dir=data_dir)
-    print_class_counts(_stdout(), info, labels)
+    print_class_counts(stdout(), info, labels)
     save_samples(path, images, labels, info=info)
     typer.echo(f"the first 25 images: {path}")
 
@@ -310,11 +307,11 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
     except InterruptedRunError as error:
-        _say(str(error))
+        say(str(error))
         status = error.exit_code
     except (HpsearchError, TyperException) as error:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
-        _say(f"error: {' '.join(text.split())}")
+        say(f"error: {' '.join(text.split())}")
         status = error.exit_code
     except KeyboardInterrupt:
         status = 130
@@ -368,7 +365,7 @@ def _show_result(request: "RunRequest", result: "RunResult") -> None:
     if not rows:
         raise RunFailedError(f"no trial was completed; see hpsearch status --study {spec.name}")
     typer.echo(f"top {len(rows)} by {spec.objective} at each trial's best epoch:")
-    print_top(_stdout(), rows)
+    print_top(stdout(), rows)
     if result.winner is not None:
         typer.echo(winner_line(result.winner, objective=spec.objective))
     if state.test is not None:
@@ -397,36 +394,3 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise UserError(f"--timeout {text!r} is not a time; write 90, 90s, 30m or 2h")
     return seconds
-
-
-def _check_folder(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, not a file")
-
-
-def _write_text(path: Path, text: str) -> None:
-    _check_folder(path)
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(text.encode("utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _say(line: str) -> None:
-    """One line on stderr."""
-    typer.echo(line, err=True)
-
-
-def _stdout() -> "Console":
-    """A console for tables, which are not squeezed where nobody sets a width."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=10_000)

@@ -95,7 +95,7 @@ class Configuration(_Frozen):
     """One trial's network and how it is trained: hashable, comparable, printable."""
 
     network: Network
-    optimizer: Adam | Sgd
+    optimizer: Annotated[Adam | Sgd, Field(discriminator="name")]
     schedule: Schedule
     learning_rate: Annotated[float, Field(gt=0)]
     batch_size: Annotated[int, Field(ge=1)]
@@ -180,33 +180,35 @@ def resolve(values: Mapping[str, Scalar], *, model: str) -> Configuration:
 
     """
     given = {**DEFAULTS, **values}
-    num_conv = given["conv_layers"] if model == "cnn" else 0
-    return Configuration(
-        network=Network(
-            conv=tuple(ConvLayer(**_layer(given, "conv", i)) for i in _numbers(num_conv)),
-            dense=tuple(
-                DenseLayer(**_layer(given, "dense", i)) for i in _numbers(given["dense_layers"])
-            ),
-            output=OutputLayer(
-                dropout=_as_float(given.get("output.dropout", given["dropout"])),
-                batch_norm=given["output.batch_norm"],
-            ),
-            activation=given["activation"],
-            batch_norm=given["batch_norm"],
-            initializer=given["initializer"],
-        ),
-        optimizer=_optimizer(given),
-        schedule=_schedule(given),
-        learning_rate=_as_float(given["learning_rate"]),
-        batch_size=given["batch_size"],
+    num_conv = _number_of("conv_layers", given) if model == "cnn" else 0
+    num_dense = _number_of("dense_layers", given)
+    return Configuration.model_validate(
+        {
+            "network": {
+                "conv": tuple(_layer(given, "conv", i + 1) for i in range(num_conv)),
+                "dense": tuple(_layer(given, "dense", i + 1) for i in range(num_dense)),
+                "output": {
+                    "dropout": _as_float(given.get("output.dropout", given["dropout"])),
+                    "batch_norm": given["output.batch_norm"],
+                },
+                "activation": given["activation"],
+                "batch_norm": given["batch_norm"],
+                "initializer": given["initializer"],
+            },
+            "optimizer": _optimizer(given),
+            "schedule": _schedule(given),
+            "learning_rate": _as_float(given["learning_rate"]),
+            "batch_size": given["batch_size"],
+        }
     )
 
 
-def _numbers(count: Scalar) -> range:
+def _number_of(layers: str, given: Mapping[str, Scalar]) -> int:
+    count = given[layers]
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MAX_LAYERS:
-        message = f"{count!r} layers: allowed are whole numbers from 0 to {_MAX_LAYERS}"
+        message = f"{layers} = {count!r}: allowed are whole numbers from 0 to {_MAX_LAYERS}"
         raise InfeasibleConfigurationError(message)
-    return range(1, count + 1)
+    return count
 
 
 def _as_float(value: Scalar) -> Scalar:
@@ -226,23 +228,21 @@ def _layer(given: Mapping[str, Scalar], kind: str, number: int) -> dict[str, Sca
     return fields
 
 
-def _optimizer(given: Mapping[str, Scalar]) -> Adam | Sgd:
-    decay = _as_float(given["weight_decay"])
+def _optimizer(given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    settings = {"name": given["optimizer"], "weight_decay": _as_float(given["weight_decay"])}
     if given["optimizer"] == "sgd":
-        momentum = _as_float(given["momentum"])
-        nesterov = given["nesterov"] if momentum else False  # no momentum, nothing to look ahead
-        return Sgd(weight_decay=decay, momentum=momentum, nesterov=nesterov)
-    return Adam(name=given["optimizer"], weight_decay=decay)
+        settings["momentum"] = _as_float(given["momentum"])
+        # without momentum there is nothing to look ahead with
+        settings["nesterov"] = given["nesterov"] if given["momentum"] else False
+    return settings
 
 
-def _schedule(given: Mapping[str, Scalar]) -> Schedule:
-    if given["schedule"] != "inverse_time":
-        return Schedule(name=given["schedule"])
-    return Schedule(
-        name="inverse_time",
-        decay_steps=_as_float(given["decay_steps"]),
-        decay_rate=_as_float(given["decay_rate"]),
-    )
+def _schedule(given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    settings = {"name": given["schedule"]}
+    if given["schedule"] == "inverse_time":
+        settings["decay_steps"] = _as_float(given["decay_steps"])
+        settings["decay_rate"] = _as_float(given["decay_rate"])
+    return settings
 
 
 def _window_steps(size: int, window: int, stride: int, padding: Padding) -> int:

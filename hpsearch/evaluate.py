@@ -15,12 +15,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from optuna.trial import FrozenTrial
 from safetensors.torch import load_file, save_file
-from torch.nn import functional as F
 
 from hpsearch.configuration import Configuration
 from hpsearch.data.files import ensure_files, read_test
@@ -29,6 +25,7 @@ from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.errors import RunFailedError
 from hpsearch.executors.messages import Task, TrainingDiverged, TrainingFailed, TrainingFinished
 from hpsearch.home import Home, atomic_path
+from hpsearch.measures import measure
 from hpsearch.models.network import build_network, memory_format
 from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch, sample_std
 from hpsearch.search import training_seed
@@ -84,7 +81,8 @@ class Evaluation:
         if not finalists:
             raise RunFailedError("no trial was completed, so there is nothing to retrain and test")
         configurations = {
-            trial.number: self._spec.configuration(self._values(trial)) for trial in finalists
+            trial.number: self._spec.configuration(self._spec.space.replay(trial.params))
+            for trial in finalists
         }
         tasks = [
             self._task("finalist", number, seed, configuration)
@@ -113,9 +111,6 @@ class Evaluation:
         failures = self._train(tasks, title="retraining")
         if failures:
             raise RunFailedError(f"the winner could not be retrained: {failures[0]}")
-
-    def _values(self, trial: FrozenTrial) -> dict[str, bool | int | float | str]:
-        return self._spec.space.suggest(_Recorded(trial))
 
     def _task(
         self,
@@ -177,29 +172,6 @@ def _is_done(task: Task, done: Iterable[TrainingKey]) -> bool:
     return task.key in done and (task.weights is None or task.weights.exists())
 
 
-class _Recorded:
-    """A finished trial as a `space.Suggester`: it suggests what it was once given."""
-
-    def __init__(self, trial: FrozenTrial) -> None:
-        self._params = trial.params
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        return float(self._params[name])
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        return int(self._params[name])
-
-    def suggest_categorical(
-        self, name: str, choices: tuple[bool | int | float | str, ...]
-    ) -> bool | int | float | str:
-        value: bool | int | float | str = self._params[name]
-        return value
-
-
 def choose_winner(
     record: StudyRecord, spec: StudySpec, configurations: dict[int, Configuration]
 ) -> Winner | None:
@@ -226,46 +198,6 @@ def _summarize(
         epochs=max(1, round(statistics.mean(metrics.epoch for metrics in best))),
         mean=statistics.mean(values),
         std=sample_std(values),
-    )
-
-
-@dataclass(frozen=True)
-class ClassificationResult:
-    """How logits do against labels."""
-
-    accuracy: float
-    loss: float  # mean cross-entropy, nats
-    classes: dict[str, dict[str, float]]  # per class: precision, recall, f1, support
-    confusion: list[list[int]]  # rows: true class; columns: predicted
-
-
-def measure(
-    logits: torch.Tensor, labels: torch.Tensor, *, class_names: tuple[str, ...]
-) -> ClassificationResult:
-    """Accuracy, loss, per-class scores and confusion matrix.
-
-    Args:
-        logits: (N, classes) float.
-        labels: (N,) int64.
-        class_names: in label order.
-
-    """
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-    truth: NDArray[np.int64] = labels.numpy()
-    predicted: NDArray[np.int64] = logits.argmax(1).numpy()
-    numbers = list(range(len(class_names)))
-    scores = precision_recall_fscore_support(truth, predicted, labels=numbers, zero_division=0)
-    rows = zip(*(column.tolist() for column in scores), strict=True)
-    fields = ("precision", "recall", "f1", "support")
-    return ClassificationResult(
-        accuracy=float((truth == predicted).mean()),
-        loss=float(F.cross_entropy(logits.double(), labels)),
-        classes={
-            name: dict(zip(fields, row, strict=True))
-            for name, row in zip(class_names, rows, strict=True)
-        },
-        confusion=confusion_matrix(truth, predicted, labels=numbers).tolist(),
     )
 
 
@@ -323,5 +255,5 @@ def _logits(
     module.load_state_dict(load_file(weights))
     module = module.to(memory_format=memory_format(configuration.network)).eval()
     with torch.inference_mode():
-        batches = (batch.float().div_(255) for batch in images.split(_TEST_BATCH))
+        batches = (batch.float().div_(255) for batch in torch.split(images, _TEST_BATCH))
         return torch.cat([module(batch) for batch in batches])

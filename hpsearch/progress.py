@@ -126,7 +126,7 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """A view that is redrawn in place: the state of the run and a line for each running training."""
+    """A view redrawn in place: the state of the run and a line for each running training."""
 
     def __init__(self, console: Console, *, objective: Objective) -> None:
         self._state = _State(objective)

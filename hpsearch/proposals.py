@@ -1,8 +1,8 @@
 """Where trials come from: the sampler's proposals, without repeats, until a space is used up.
 
 A repeat of a configuration that was trained, or is being trained, is told to Optuna as failed with
-the outcome `duplicate`, and another is asked for. A sampler that keeps repeating itself is helped out
-with an untried configuration at random; the grid sampler always takes the next untried one.
+the outcome `duplicate`, and another is asked for. A sampler that keeps repeating itself is helped
+out with an untried configuration at random; the grid sampler always takes the next untried one.
 """
 
 import random
@@ -75,9 +75,9 @@ class Proposals:
     def next(self) -> Proposal | Refusal | Exhausted:
         """A new trial."""
         for repeats in range(_REPEATS_BEFORE_GIVING_UP):
-            if self._is_grid or repeats >= _REPEATS_BEFORE_HELP:
-                if not self._enqueue_untried() and self._spec.space.is_finite:
-                    return Exhausted()
+            needs_help = self._is_grid or repeats >= _REPEATS_BEFORE_HELP
+            if needs_help and not self._enqueue_untried() and self._spec.space.is_finite:
+                return Exhausted()
             admitted = self._admit(self._study.ask())
             if admitted is not None:
                 return admitted

@@ -23,7 +23,7 @@ class TrainingKey:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """One finished epoch. Losses are mean cross-entropies in nats; accuracies are shares, 0 to 1."""
+    """One finished epoch. Losses are mean cross-entropies in nats; accuracies are 0 to 1."""
 
     epoch: int  # counted from 1
     loss: float  # over the epoch's training batches, dropout on, as the weights moved

@@ -9,36 +9,31 @@ import os
 import platform
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import optuna
 import psutil
-from optuna.exceptions import ExperimentalWarning
 
 import hpsearch
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.dispatcher import Dispatcher, Observer
-from hpsearch.errors import ChangedStudyError, DeviceError
+from hpsearch.errors import DeviceError
 from hpsearch.evaluate import Evaluation, Winner, read_test_set
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
 from hpsearch.interruption import Interruption
-from hpsearch.pruners import build_pruner
-from hpsearch.samplers import build_sampler
 from hpsearch.search import Search, SearchEnd, num_finished
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.lease import Lease
-from hpsearch.storage.record import DOCUMENT, FINGERPRINT, SPLIT, StudyRecord, TestReading
+from hpsearch.storage.record import StudyRecord, TestReading
+from hpsearch.study import leased, open_study
 from hpsearch.training.device import available_devices
 
 _RENEW_EVERY_S = 5.0
@@ -129,7 +124,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
     with _opened(request.storage) as database:
         study = open_study(database, spec, training_set, home=home, restart=request.restart)
         record = StudyRecord(database, study)
-        with _leased(record) as lease, Interruption() as interruption:
+        with leased(record) as lease, Interruption() as interruption:
             run = _Run(request, record, training_set, lease, observer, interruption)
             if run.is_complete():
                 return run.stored_result()
@@ -144,80 +139,6 @@ def _opened(url: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
-
-
-@contextmanager
-def _leased(record: StudyRecord) -> Iterator[Lease]:
-    lease = Lease(record.database, record.study_id, name=record.name)
-    try:
-        yield lease
-    finally:
-        lease.release()
-
-
-def open_study(
-    database: Database, spec: StudySpec, training_set: TrainingSet, *, home: Home, restart: bool
-) -> optuna.Study:
-    """Create the study, or load it and see that the study file is still the same.
-
-    Raises:
-        ChangedStudyError: the study file or the split is another than the stored study's.
-
-    """
-    name = spec.name
-    exists = name in database.study_names()
-    if exists and restart:
-        with _leased(StudyRecord(database, database.load_study(name))):
-            _put_aside(database, name, home)
-        exists = False
-    elif exists:
-        _check_unchanged(database.load_study(name), spec, training_set)
-    direction = "maximize" if spec.objective == "val_accuracy" else "minimize"
-    study = optuna.create_study(
-        study_name=name, storage=database.storage, direction=direction, load_if_exists=True
-    )
-    if not exists:
-        study.set_user_attr(DOCUMENT, spec.document)
-        study.set_user_attr(SPLIT, training_set.fingerprint)
-        study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
-        _set_metric_name(study, spec.objective)
-    num_trials = len(study.get_trials(deepcopy=False))
-    study.sampler = build_sampler(
-        spec.search.sampler, seed=spec.training.seed, num_trials=num_trials
-    )
-    study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
-    return study
-
-
-def _set_metric_name(study: optuna.Study, name: str) -> None:
-    """The objective's name, for the dashboard's axes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        study.set_metric_names([name])
-
-
-def _put_aside(database: Database, name: str, home: Home) -> None:
-    dated = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    database.rename_study(name, dated)
-    home.rename_study(name, dated)
-
-
-def _check_unchanged(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> None:
-    ways_on = (
-        "use --name OTHER for a new study, or --restart, which keeps the old one under a dated name"
-    )
-    stored = study.user_attrs.get(DOCUMENT)
-    if stored is None:
-        raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {ways_on}")
-    if study.user_attrs.get(FINGERPRINT) != spec.fingerprint:
-        changes = "; ".join(spec.differences(stored))
-        raise ChangedStudyError(
-            f"study {spec.name!r} was started with another file: {changes}; {ways_on}"
-        )
-    if study.user_attrs.get(SPLIT) != training_set.fingerprint:
-        raise ChangedStudyError(
-            f"study {spec.name!r} was started with other images or another split; {ways_on}"
-        )
 
 
 class _Run:

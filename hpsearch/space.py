@@ -1,11 +1,11 @@
 """Search spaces: named parameters, what each may be, and when it is there at all.
 
-`Space.suggest` asks an Optuna trial (or anything with its three `suggest_` methods) for every active
-parameter in order; `Space.grid` lists every combination of a finite space. A space knows names and
+`Space.suggest` asks an Optuna trial (or anything with its three `suggest_` methods) for every
+active parameter in order; `Space.grid` lists every combination of a finite space. A space knows names and
 values only: what they mean to a network is `configuration`'s business.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Suggester(Protocol):
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
     ) -> int: ...
 
-    def suggest_categorical(self, name: str, choices: tuple[Scalar, ...]) -> Scalar: ...
+    def suggest_categorical(self, name: str, choices: Sequence[Scalar]) -> Scalar | None: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class Choice:
 
     def suggest(self, name: str, trial: Suggester) -> Scalar:
         """Ask for one of the choices."""
-        return trial.suggest_categorical(name, self.choices)
+        value = trial.suggest_categorical(name, self.choices)
+        assert value is not None, "no choice is None"
+        return value
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,15 @@ class Space:
         for parameter in self.parameters:
             if parameter.is_active(values):
                 values[parameter.name] = parameter.domain.suggest(parameter.name, trial)
+        return values
+
+    def replay(self, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """The values that a trial with these parameters had, fixed ones included."""
+        values: dict[str, Scalar] = {}
+        for parameter in self.parameters:
+            if parameter.is_active(values):
+                name, domain = parameter.name, parameter.domain
+                values[name] = domain.value if isinstance(domain, Fixed) else params[name]
         return values
 
     def grid(self) -> Iterator[dict[str, Scalar]]:

@@ -1,6 +1,6 @@
 """Study files: read, checked, and held as one frozen `StudySpec`.
 
-    spec = load_study_file(find_study_file("cnn-fashion"))
+    spec = load_study_file(Path("studies/cnn-fashion.toml"))
     configuration = spec.configuration(spec.space.suggest(trial))
 
 The name of a study is its file's stem. What a file says is kept as a plain document too: it is
@@ -13,8 +13,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,10 +26,12 @@ from hpsearch.configuration import (
     feature_map_sizes,
     resolve,
 )
-from hpsearch.errors import StudyFileError, UnknownStudyError
+from hpsearch.entries import flatten
+from hpsearch.errors import StudyFileError
+from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted
 from hpsearch.records import Objective
 from hpsearch.space import Scalar, Space
-from hpsearch.spacefile import Mistake, UnknownKey, flatten, nearest, parse_space, wanted
+from hpsearch.spacefile import parse_space
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -143,42 +143,6 @@ def _shown(flat: Mapping[str, object], key: str) -> str:
     return json.dumps(flat[key]) if key in flat else "(absent)"
 
 
-def study_folders() -> list[Path]:
-    """Where study files are looked for by name: `./studies`, then those shipped with the package."""
-    shipped = Path(str(files("hpsearch"))) / "studies"
-    checkout = Path(str(files("hpsearch"))).parent / "studies"  # not installed: the top level's
-    return [Path("studies"), shipped if shipped.is_dir() else checkout]
-
-
-def study_files() -> dict[str, Path]:
-    """Every study file that can be run by name."""
-    found: dict[str, Path] = {}
-    for folder in study_folders():
-        for path in sorted(folder.glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def find_study_file(study: str) -> Path:
-    """The file of a study given by path or by name.
-
-    Raises:
-        UnknownStudyError: there is none.
-
-    """
-    path = Path(study)
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        if path.is_file():
-            return path
-        raise UnknownStudyError(f"no study file {study}")
-    known = study_files()
-    if study in known:
-        return known[study]
-    near = get_close_matches(study, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`hpsearch studies` lists them"
-    raise UnknownStudyError(f"no study {study!r} in ./studies or among those shipped; {hint}")
-
-
 def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
     """Read and check a study file; `name` replaces the file's stem as the study's name.
 
@@ -196,7 +160,7 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
         raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
     try:
         return parse_study(content, name=path.stem if name is None else name)
-    except Mistake as mistake:
+    except MistakeError as mistake:
         raise StudyFileError(f"{path}: {mistake}") from None
 
 
@@ -204,7 +168,7 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
     """Check a study given as the tables of its file.
 
     Raises:
-        Mistake: the first thing that is wrong.
+        MistakeError: the first thing that is wrong.
 
     """
     check_study_name(name)
@@ -215,14 +179,14 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
     tables["training"] = {key: value for key, value in protocol.items() if key not in fixed}
     document = _checked(tables)
     if document.dataset not in DATASETS:
-        raise Mistake("dataset", _not_among(document.dataset, list(DATASETS)))
+        raise MistakeError("dataset", _not_among(document.dataset, list(DATASETS)))
     dataset = DATASETS[document.dataset]
     space = parse_space(
         flatten(table), training=fixed, model=document.model, image_shape=dataset.image_shape
     )
     if document.search.sampler.name == "grid" and not space.is_finite:
         continuous = next(p.name for p in space.parameters if p.domain.values is None)
-        raise Mistake(
+        raise MistakeError(
             "search.sampler", f"'grid' needs a finite space; give {continuous} a step or choices"
         )
     dumped = document.model_dump(mode="json")
@@ -244,11 +208,11 @@ def check_study_name(name: str) -> None:
     """Names become file names, so only plain ones are allowed.
 
     Raises:
-        Mistake: any other name.
+        MistakeError: any other name.
 
     """
     if not _NAME.fullmatch(name):
-        raise Mistake(
+        raise MistakeError(
             "name", f"{name!r} is not allowed; letters, digits, '.', '_' and '-', at most 100, are"
         )
 
@@ -256,7 +220,7 @@ def check_study_name(name: str) -> None:
 def _table(value: object, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         problem = "is missing" if value is None else f"{value!r} is not a table"
-        raise Mistake(key, f"{problem}; write [{key}]")
+        raise MistakeError(key, f"{problem}; write [{key}]")
     return value
 
 
@@ -267,23 +231,23 @@ def _checked(tables: Mapping[str, Any]) -> _Document:
         raise _first_mistake(error) from None
 
 
-def _first_mistake(error: ValidationError) -> Mistake:
+def _first_mistake(error: ValidationError) -> MistakeError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     tags = {"tpe", "random", "grid", "qmc", "gp", "cmaes", "none", "median", "percentile"}
     tags |= {"halving", "hyperband", "patient"}
     key = ".".join(part for part in path if part not in tags)
     if first["type"] == "missing":
-        return Mistake(key, "is missing; every study file needs it")
+        return MistakeError(key, "is missing; every study file needs it")
     if first["type"] == "extra_forbidden":
         allowed = _allowed_beside(path)
-        return UnknownKey(key, allowed)
+        return UnknownKeyError(key, allowed)
     given = first["input"]
     if first["type"] == "union_tag_invalid" and isinstance(given, dict):
         given = given["name"]
         names = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
-        return Mistake(key, _not_among(given, names))
-    return Mistake(key, f"{given!r} is not allowed; {wanted(error)}")
+        return MistakeError(key, _not_among(given, names))
+    return MistakeError(key, f"{given!r} is not allowed; {wanted(error)}")
 
 
 def _allowed_beside(path: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ a GPU they are copied to it once, as 8-bit pixels.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class ImageSet:
         The last batch holds the rest; a rest of one image is left out, because batch norm has no
         variance to take from it.
         """
-        for batch in order.split(batch_size):
+        for batch in torch.split(order, batch_size):
             if len(batch) == 1 and batch_size > 1 and len(order) > 1:
                 return
             yield self.images[batch].float().div_(255), self.labels[batch]
@@ -63,6 +64,6 @@ def load_device_data(training_set: TrainingSet, *, device: torch.device) -> Devi
     return DeviceData(*parts)
 
 
-def _tensor(path: object, device: torch.device) -> Tensor:
+def _tensor(path: Path, device: torch.device) -> Tensor:
     # "c", copy on write: torch wants a writable array, and nobody writes
-    return torch.from_numpy(np.load(path, mmap_mode="c")).to(device)  # type: ignore[call-overload]
+    return torch.from_numpy(np.load(path, mmap_mode="c")).to(device)

@@ -84,8 +84,9 @@ def prepare_training_set(
     folder = cache / f"{info.name}-{content}"
     images, labels = folder / "images.npy", folder / "labels.npy"
     if not (images.exists() and labels.exists()):
-        for path, array in zip((images, labels), read_train(info, data_dir=data_dir), strict=True):
-            _save(path, array)
+        pixels, classes = read_train(info, data_dir=data_dir)
+        _save(images, pixels)
+        _save(labels, classes)
     wanted = f"split-{training.seed}-{training.validation}-{training.subset or 'all'}"
     train, validation = (folder / wanted / f"{part}.npy" for part in ("train", "validation"))
     if not (train.exists() and validation.exists()):
@@ -106,6 +107,6 @@ def prepare_training_set(
     )
 
 
-def _save(path: Path, array: NDArray[np.generic]) -> None:
+def _save(path: Path, array: NDArray[np.uint8] | NDArray[np.int64]) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, array)

@@ -1,10 +1,11 @@
 """Runs tasks in persistent worker processes of this machine.
 
-Each worker is a fresh Python process with an environment of its own (threads and visible GPU are set
-before it imports PyTorch), in a session of its own (a Ctrl-C in the terminal reaches the search
-only), joined to the search by a socket pair that breaks when either side dies.
+Each worker is a fresh Python process with an environment of its own (threads and visible GPU are
+set before it imports PyTorch), in a session of its own (a Ctrl-C in the terminal reaches the
+search only), joined to the search by a socket pair that breaks when either side dies.
 """
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -62,7 +63,7 @@ class LocalExecutor:
         self._send(process, task)
 
     def stop(self, key: TrainingKey) -> None:
-        """Tell the task's worker to drop it; the slot is free at once, for the next task waits there."""
+        """Tell the task's worker to drop it; the slot is free at once."""
         for process in self._processes:
             if process.key == key:
                 process.key = None
@@ -98,10 +99,9 @@ class LocalExecutor:
         self._processes = []
 
     def _send(self, process: _Process, message: Task | Command) -> None:
-        try:
+        # a dead one's connection is found broken by the next poll, which reports the loss
+        with contextlib.suppress(OSError):
             process.connection.send(message)
-        except OSError:
-            pass  # it is dead: the next poll finds its connection broken and reports the loss
 
     def _receive(self, process: _Process) -> list[Event]:
         try:

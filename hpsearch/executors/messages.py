@@ -1,7 +1,7 @@
 """What the search and its workers say to each other: frozen dataclasses of plain values.
 
-An executor takes `Task`s and answers with `Event`s. `Executor` is the whole interface: `inline` runs
-tasks in this process, `local` in processes of this machine, and a cluster engine would be a third.
+An executor takes `Task`s and answers with `Event`s. `Executor` is the whole interface: `inline`
+runs tasks in this process, `local` in processes of this machine; a cluster engine would be a third.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """A worker process: `python -m hpsearch.executors.worker FD DEVICE`, started by `local`.
 
-It knows nothing of Optuna or of the database. It takes tasks from a connection and sends events; when
-the connection breaks, because the search is gone however it died, the process ends at once.
+It knows nothing of Optuna or of the database. It takes tasks from a connection and sends events;
+when the connection breaks, because the search is gone however it died, the process ends at once.
 """
 
 import os

@@ -5,16 +5,16 @@ flatten, dropout, dense1, ..., output. The output is logits; softmax is part of 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hpsearch.configuration import ConvLayer, Network, feature_map_sizes
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
-_INITIALIZERS = {
+_INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
     "glorot_uniform": nn.init.xavier_uniform_,
     "he_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
 }
@@ -96,7 +96,7 @@ def _conv_block(
 
 
 def _same_padding(conv: ConvLayer, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom as TensorFlow pads "same": an odd pixel goes to the right and bottom."""
+    """Left, right, top, bottom as TensorFlow pads: an odd pixel goes to the right and bottom."""
     if conv.padding == "valid":
         return 0, 0, 0, 0
     totals = [max((-(-n // conv.stride) - 1) * conv.stride + conv.kernel - n, 0) for n in size]

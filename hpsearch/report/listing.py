@@ -11,9 +11,10 @@ from hpsearch.data.files import Labels, raw_folder
 from hpsearch.errors import StudyFileError
 from hpsearch.report.status import study_status
 from hpsearch.report.terminal import print_table
-from hpsearch.spec import load_study_file, study_files
+from hpsearch.spec import load_study_file
 from hpsearch.storage.database import open_database, sqlite_path
 from hpsearch.storage.record import DOCUMENT, StudyRecord
+from hpsearch.studyfiles import study_files
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,16 @@ def print_datasets(console: Console, rows: list[DatasetRow]) -> None:
         console,
         ["name", "title", "image", "classes", "training images", "test images", "files"],
         [
-            [r.name, r.title, " x ".join(map(str, r.image_shape)), r.num_classes]
-            + [r.num_train, r.num_test, r.where]
-            for r in rows
+            [
+                row.name,
+                row.title,
+                " x ".join(map(str, row.image_shape)),
+                row.num_classes,
+                row.num_train,
+                row.num_test,
+                row.where,
+            ]
+            for row in rows
         ],
     )
 

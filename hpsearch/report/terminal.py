@@ -61,8 +61,8 @@ def test_line(test: TestResult) -> str:
 def winner_line(winner: Winner, *, objective: Objective) -> str:
     """How the winner was chosen, in one line."""
     return (
-        f"winner: trial {winner.trial}, {objective} {winner.mean:.4f} ± {winner.std:.4f} with fresh "
-        f"seeds, retrained for {winner.epochs} epochs"
+        f"winner: trial {winner.trial}, {objective} {winner.mean:.4f} ± {winner.std:.4f} with "
+        f"fresh seeds, retrained for {winner.epochs} epochs"
     )
 
 

@@ -27,8 +27,15 @@ def print_test_result(console: Console, reading: TestReading, *, num_readings: i
         console,
         ["seed", "accuracy", "loss", "epochs", "train seconds", "parameters", "weights"],
         [
-            [e.seed, e.accuracy, e.loss, e.epochs, round(e.train_seconds, 1), e.num_parameters]
-            + [e.weights]
+            [
+                e.seed,
+                e.accuracy,
+                e.loss,
+                e.epochs,
+                round(e.train_seconds, 1),
+                e.num_parameters,
+                e.weights,
+            ]
             for e in reading.evaluations
         ],
     )

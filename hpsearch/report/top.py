@@ -1,4 +1,4 @@
-"""The top table: the best complete trials with the columns of the write-ups, as rows, text, CSV, JSON."""
+"""The top table: the best complete trials, with the columns of the write-ups, as rows and CSV."""
 
 import csv
 import io
@@ -47,7 +47,8 @@ def top_rows(record: StudyRecord, *, objective: Objective, count: int) -> list[T
     for rank, trial in enumerate(rank_trials(record, objective=objective)[:count], start=1):
         epochs = histories[TrainingKey("search", trial.number)]
         best = best_epoch(epochs, objective=objective)
-        assert best.val_accuracy is not None and best.val_loss is not None
+        assert best.val_accuracy is not None
+        assert best.val_loss is not None
         rows.append(
             TopRow(
                 rank=rank,

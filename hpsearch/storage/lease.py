@@ -47,13 +47,13 @@ def _live_owner(connection: Connection, study_id: int) -> Owner | None:
 
 def _process_started(pid: int) -> float | None:
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
 
 
 class Lease:
-    """This process' hold on one study, from its making to `release`.
+    """The hold of this process on one study, from its making to `release`.
 
     Raises:
         StudyInUseError: another live search owns the study.
@@ -64,14 +64,14 @@ class Lease:
         self._database = database
         self._study_id = study_id
         with database.engine.connect() as connection:
-            # take the write lock before looking, so that of two searches one waits for the other
+            # take the write lock before looking, so of two searches one waits
             if connection.dialect.name == "sqlite":
                 connection.execute(text("BEGIN IMMEDIATE"))
             owner = _live_owner(connection, study_id)
             if owner is not None:
                 raise StudyInUseError(
                     f"study {name!r} is being searched by process {owner.pid} on {owner.host} "
-                    f"since {owner.since:%Y-%m-%d %H:%M} UTC; wait for it, stop it, or use --name OTHER"
+                    f"since {owner.since:%Y-%m-%d %H:%M} UTC; wait for it, stop it, or --name OTHER"
                 )
             connection.execute(delete(leases).where(leases.c.study_id == study_id))
             connection.execute(insert(leases).values(**self._row()))

@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
 
 from hpsearch.errors import UnknownStudyError
 from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey
@@ -167,9 +167,8 @@ class StudyRecord:
 
     def start_reading(self, trial: int) -> int:
         """Record that the test set is about to be read, before it is; returns the reading's id."""
-        row = insert(readings).values(study_id=self.study_id, trial=trial, started=utc_now())
-        with self.database.engine.begin() as connection:
-            return int(connection.execute(row).inserted_primary_key[0])
+        values = {"study_id": self.study_id, "trial": trial, "started": utc_now()}
+        return self._insert(readings, values)
 
     def finish_reading(self, reading: int, results: list[Evaluation]) -> None:
         """Record what a reading found, all seeds or none."""
@@ -213,11 +212,8 @@ class StudyRecord:
     def start_run(self, environment: dict[str, Any]) -> int:
         """Record the start of a run and what it runs with; returns the run's id."""
         now = utc_now()
-        row = insert(runs).values(
-            study_id=self.study_id, started=now, last_alive=now, environment=environment
-        )
-        with self.database.engine.begin() as connection:
-            return int(connection.execute(row).inserted_primary_key[0])
+        times = {"started": now, "last_alive": now}
+        return self._insert(runs, {"study_id": self.study_id, "environment": environment, **times})
 
     def renew_run(self, run: int) -> None:
         """Record that a run still lives."""
@@ -232,6 +228,12 @@ class StudyRecord:
                 Run(row.id, row.started, row.last_alive, row.environment)
                 for row in connection.execute(query)
             ]
+
+    def _insert(self, table: Table, values: dict[str, Any]) -> int:
+        """Insert a row into a table with a numbered `id`, and return its number."""
+        statement = insert(table).values(values).returning(table.c.id)
+        with self.database.engine.begin() as connection:
+            return int(connection.execute(statement).scalar_one())
 
     def _columns(self, key: TrainingKey) -> dict[str, Any]:
         return {"study_id": self.study_id, **asdict(key)}

@@ -1,7 +1,7 @@
 """Our tables, beside Optuna's in the same database, for what Optuna cannot hold.
 
 All are prefixed `hpsearch_`, so that neither side's migrations touch the other's. `study_id` is
-Optuna's, which survives a study's renaming. Times are UTC, without offset, as Optuna stores its own.
+Optuna's, which survives a study's renaming. Times are UTC without offset, as Optuna's own are.
 """
 
 from sqlalchemy import (
@@ -61,7 +61,7 @@ trainings = Table(
     Column("finished", DateTime, nullable=False),
 )
 
-# one row for each time that the test set was opened; finished is empty while, or if, it came to nothing
+# one row for each opening of the test set; finished is empty while, or if, it came to nothing
 readings = Table(
     "hpsearch_test_readings",
     metadata,

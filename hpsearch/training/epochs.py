@@ -4,8 +4,8 @@
     for metrics in training.epochs():   # an EpochMetrics an epoch; stop whenever you like
         ...
 
-No callbacks, no printing, no Optuna in here. The same plan on the same kind of device gives the same
-numbers, bit for bit, also when `state()` is saved after any epoch and loaded into a new `Training`:
+No callbacks, no printing, no Optuna in here. The same plan on the same kind of device gives the
+same numbers, bit for bit, also when `state()` is saved after any epoch and loaded into a new `Training`:
 every epoch seeds its own shuffling and dropout.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from hpsearch.data.tensors import DeviceData, ImageSet
 from hpsearch.errors import HpsearchError
@@ -51,7 +51,8 @@ class Training:
             configuration.network,
             image_shape=training_set.image_shape,
             num_classes=training_set.num_classes,
-        ).to(device, memory_format=memory_format(configuration.network))
+        ).to(device)
+        self.module = self.module.to(memory_format=memory_format(configuration.network))
         self.optimizer = build_optimizer(configuration, self.module)
         steps_per_epoch = math.ceil(len(self._train) / configuration.batch_size)
         self.schedule = build_schedule(
@@ -133,7 +134,7 @@ class Training:
             self.optimizer.zero_grad(set_to_none=True)
             with autocast(self.precision, self.device):
                 logits = self.module(images)  # (B, classes)
-                loss = F.cross_entropy(logits, labels)
+                loss = cross_entropy(logits, labels)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             if self.schedule:
@@ -150,7 +151,7 @@ class Training:
         with torch.inference_mode(), autocast(self.precision, self.device):
             for images, labels in validation.batches(validation.indices, _VALIDATION_BATCH):
                 logits = self.module(images)
-                loss_sum += F.cross_entropy(logits, labels, reduction="sum")
+                loss_sum += cross_entropy(logits, labels, reduction="sum")
                 num_correct += (logits.argmax(1) == labels).sum()
         return float(loss_sum) / len(validation), int(num_correct) / len(validation)
 

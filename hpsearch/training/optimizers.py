@@ -4,7 +4,7 @@ A schedule is a factor on the learning rate at each step, counted from 0:
 
     constant       1
     inverse_time   1 / (1 + decay_rate * step / decay_steps)      (Keras' InverseTimeDecay)
-    cosine         (1 + cos(pi * step / total_steps)) / 2         (Loshchilov & Hutter 2017, no restart)
+    cosine         (1 + cos(pi * step / total_steps)) / 2         (Loshchilov & Hutter 2017)
     one_cycle      PyTorch's OneCycleLR: up over 30 % of the steps, down over the rest
 """
 
@@ -52,6 +52,7 @@ def build_schedule(
 def rate_factor(step: int, *, schedule: Schedule, total_steps: int) -> float:
     """The factor of inverse_time and cosine at a step."""
     if schedule.name == "inverse_time":
-        assert schedule.decay_rate is not None and schedule.decay_steps is not None
+        assert schedule.decay_rate is not None
+        assert schedule.decay_steps is not None
         return 1 / (1 + schedule.decay_rate * step / schedule.decay_steps)
     return (1 + math.cos(math.pi * min(step, total_steps) / total_steps)) / 2

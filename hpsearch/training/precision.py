@@ -1,7 +1,7 @@
 """Which floating-point format a training computes in.
 
-bf16 means autocast: weights, their updates and the loss stay in 32 bits. `auto` takes bf16 only where
-a probe on this device finds this network's steps at least a tenth faster.
+bf16 means autocast: weights, their updates and the loss stay in 32 bits. `auto` takes bf16 only
+where a probe on this device finds this network's steps at least a tenth faster.
 """
 
 import copy
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from hpsearch.records import Precision
 
@@ -61,7 +61,7 @@ def _time_steps(module: nn.Module, images: Tensor, labels: Tensor, precision: Pr
             start = time.perf_counter()
         module.zero_grad(set_to_none=True)
         with autocast(precision, images.device):
-            loss = F.cross_entropy(module(images), labels)
+            loss = cross_entropy(module(images), labels)
         loss.backward()  # type: ignore[no-untyped-call]
     _wait(images.device)
     return time.perf_counter() - start

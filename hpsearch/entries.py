@@ -1,0 +1,154 @@
+"""One entry of a study file's `[space]` table, parsed on its own: a domain, `each` and `when`.
+
+0.2                                     fixed
+[32, 64]                                choices
+{ low = 1e-4, high = 1e-1, log = true } a range; of integers, if the hyperparameter is one
+{ choices = [...], each = "conv_layers", when = { pool = "max" } }
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hpsearch.configuration import DEFAULTS, TRAINING_NAMES, allowed_names, is_allowed, layer_of
+from hpsearch.mistakes import MistakeError, UnknownKeyError
+from hpsearch.space import Choice, Domain, Fixed, Float, Int, Scalar
+
+_DOMAIN_KEYS = frozenset({"low", "high", "log", "step", "choices", "value"})
+_ENTRY_KEYS = _DOMAIN_KEYS | {"each", "when"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One key of the table, not yet related to the others."""
+
+    name: str
+    domain: Domain
+    each: str | None
+    when: dict[str, tuple[Scalar, ...]]
+
+
+def flatten(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """`{conv: {filters: 32}}` as `{"conv.filters": 32}`; a domain's table stays whole."""
+    flat: dict[str, object] = {}
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and not _ENTRY_KEYS & value.keys() and value:
+            flat |= flatten(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat
+
+
+def parse_entry(key: str, name: str, raw: object, model: str) -> Entry:
+    """Parse what stands behind a name; `key` is where, for people.
+
+    Raises:
+        MistakeError: the name is not a hyperparameter of the model, or the value makes no sense.
+
+    """
+    if not is_allowed(name, model=model):
+        allowed = sorted(TRAINING_NAMES) if key.startswith("training.") else allowed_names(model)
+        raise UnknownKeyError(key, [f"{key.split('.')[0]}.{name}" for name in allowed])
+    if not isinstance(raw, dict):
+        return Entry(name, _parse_domain(key, name, raw), None, {})
+    for unknown in sorted(raw.keys() - _ENTRY_KEYS):
+        raise UnknownKeyError(f"{key}.{unknown}", sorted(_ENTRY_KEYS))
+    domain = _parse_domain(key, name, {k: v for k, v in raw.items() if k in _DOMAIN_KEYS})
+    return Entry(name, domain, _parse_each(key, name, raw.get("each")), _parse_when(key, raw))
+
+
+def _parse_domain(key: str, name: str, raw: object) -> Domain:
+    if isinstance(raw, list):
+        return Choice(_scalars(key, raw))
+    if not isinstance(raw, dict):
+        return Fixed(_scalar(key, raw))
+    if set(raw) == {"choices"}:
+        return Choice(_scalars(f"{key}.choices", raw["choices"]))
+    if set(raw) == {"value"}:
+        return Fixed(_scalar(f"{key}.value", raw["value"]))
+    if {"low", "high"} <= set(raw) and not {"choices", "value"} & set(raw):
+        return _parse_range(key, name, raw)
+    given = ", ".join(sorted(raw)) or "nothing"
+    raise MistakeError(
+        key, f"has {given}; allowed are low and high (log, step), or choices, or value"
+    )
+
+
+def _parse_range(key: str, name: str, raw: Mapping[str, object]) -> Domain:
+    low, high = (_number(f"{key}.{end}", raw[end]) for end in ("low", "high"))
+    log = raw.get("log", False)
+    if not isinstance(log, bool):
+        raise MistakeError(f"{key}.log", f"{log!r} is not allowed; allowed are true and false")
+    step = _number(f"{key}.step", raw["step"]) if "step" in raw else None
+    if low > high:
+        raise MistakeError(key, f"low = {low} is above high = {high}")
+    if log and low <= 0:
+        raise MistakeError(key, f"low = {low} with log = true; a logarithmic range starts above 0")
+    if step is not None and (step <= 0 or log):
+        raise MistakeError(
+            f"{key}.step", f"{step} is not allowed; a step is above 0 and without log"
+        )
+    if _is_float(name):
+        return Float(float(low), float(high), float(step) if step is not None else None, log)
+    for end, value in (("low", low), ("high", high), ("step", 1 if step is None else step)):
+        if not isinstance(value, int):
+            raise MistakeError(
+                f"{key}.{end}", f"{value!r} is not allowed; {name} takes whole numbers"
+            )
+    return Int(int(low), int(high), int(step or 1), log)
+
+
+def _is_float(name: str) -> bool:
+    return name.endswith("dropout") or isinstance(DEFAULTS.get(name), float)
+
+
+def _scalar(key: str, raw: object) -> Scalar:
+    if isinstance(raw, float) and not math.isfinite(raw):
+        raise MistakeError(key, f"{raw} is not a finite number")
+    if isinstance(raw, bool | int | float | str):
+        return raw
+    raise MistakeError(key, f"{raw!r} is not allowed; allowed are numbers, text, true and false")
+
+
+def _scalars(key: str, raw: object) -> tuple[Scalar, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise MistakeError(
+            key, f"{raw!r} is not allowed; choices are a list with at least one value"
+        )
+    values = tuple(_scalar(key, value) for value in raw)
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise MistakeError(key, f"{value!r} stands twice among the choices")
+    return values
+
+
+def _number(key: str, raw: object) -> int | float:
+    value = _scalar(key, raw)
+    if isinstance(value, bool | str):
+        raise MistakeError(key, f"{value!r} is not allowed; a number is needed")
+    return value
+
+
+def _parse_each(key: str, name: str, each: object) -> str | None:
+    if each is None:
+        return None
+    expected = f"{name.split('.')[0]}_layers"
+    if each != expected or layer_of(name) is not None or not is_allowed(expected, model="cnn"):
+        raise MistakeError(
+            f"{key}.each",
+            f"{each!r} is not allowed here; conv.* takes conv_layers, dense.* takes dense_layers",
+        )
+    return expected
+
+
+def _parse_when(key: str, raw: Mapping[str, object]) -> dict[str, tuple[Scalar, ...]]:
+    when = raw.get("when", {})
+    if not isinstance(when, dict):
+        raise MistakeError(
+            f"{key}.when", f"{when!r} is not allowed; write when = {{ parent = value }}"
+        )
+    return {
+        parent: _scalars(f"{key}.when.{parent}", values if isinstance(values, list) else [values])
+        for parent, values in flatten(when).items()
+    }

@@ -1,0 +1,35 @@
+"""What is wrong with a study file, in words that name the key, the value and what is allowed."""
+
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+
+
+class MistakeError(Exception):
+    """What is wrong with one key of a study file; `spec` adds the file's name."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+
+
+class UnknownKeyError(MistakeError):
+    """A key that does not exist."""
+
+    def __init__(self, key: str, allowed: list[str]) -> None:
+        super().__init__(key, f"unknown key{nearest(key, allowed)}; allowed: {', '.join(allowed)}")
+
+
+def nearest(given: str, allowed: list[str]) -> str:
+    """A question after the allowed name that is spelt most like the given one, or nothing."""
+    near = get_close_matches(given, allowed, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def wanted(error: ValidationError) -> str:
+    """What the first error of a check would have accepted, in words."""
+    first = error.errors()[0]
+    context = first.get("ctx", {})
+    if first["type"] in ("literal_error", "union_tag_invalid"):
+        expected = context.get("expected", context.get("expected_tags", ""))
+        return f"allowed: {str(expected).replace(' or ', ', ')}"
+    return first["msg"].replace("Input should be", "it should be")

@@ -1,0 +1,49 @@
+"""Where a command's words go: results to stdout, everything else to stderr, tables to files."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from hpsearch.errors import UserError
+from hpsearch.home import atomic_path
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a path at which no file can be written, before any work is done for it."""
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a file")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    check_folder(path)
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(text.encode("utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def print_json(document: object) -> None:
+    """The one JSON document of a command."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def say(line: str) -> None:
+    """One line on stderr."""
+    typer.echo(line, err=True)
+
+
+def stdout() -> "Console":
+    """A console for tables, which are not squeezed where nobody sets a width."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=10_000)

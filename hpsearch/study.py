@@ -1,0 +1,102 @@
+"""A study in the database: created, found unchanged, put aside, held."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+
+from hpsearch.data.training_set import TrainingSet
+from hpsearch.errors import ChangedStudyError
+from hpsearch.home import Home
+from hpsearch.pruners import build_pruner
+from hpsearch.samplers import build_sampler
+from hpsearch.spec import StudySpec
+from hpsearch.storage.database import Database
+from hpsearch.storage.lease import Lease
+from hpsearch.storage.record import DOCUMENT, FINGERPRINT, SPLIT, StudyRecord
+
+
+@contextmanager
+def leased(record: StudyRecord) -> Iterator[Lease]:
+    """Hold a study while in the context.
+
+    Raises:
+        StudyInUseError: another live search owns it.
+
+    """
+    lease = Lease(record.database, record.study_id, name=record.name)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
+def open_study(
+    database: Database, spec: StudySpec, training_set: TrainingSet, *, home: Home, restart: bool
+) -> optuna.Study:
+    """Create the study, or load it and see that the study file is still the same.
+
+    Raises:
+        ChangedStudyError: the study file or the split is another than the stored study's.
+
+    """
+    name = spec.name
+    exists = name in database.study_names()
+    if exists and restart:
+        with leased(StudyRecord(database, database.load_study(name))):
+            _put_aside(database, name, home)
+        exists = False
+    elif exists:
+        _check_unchanged(database.load_study(name), spec, training_set)
+    direction: Literal["maximize", "minimize"] = (
+        "maximize" if spec.objective == "val_accuracy" else "minimize"
+    )
+    study = optuna.create_study(
+        study_name=name, storage=database.storage, direction=direction, load_if_exists=True
+    )
+    if not exists:
+        study.set_user_attr(DOCUMENT, spec.document)
+        study.set_user_attr(SPLIT, training_set.fingerprint)
+        study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
+        _set_metric_name(study, spec.objective)
+    num_trials = len(study.get_trials(deepcopy=False))
+    study.sampler = build_sampler(
+        spec.search.sampler, seed=spec.training.seed, num_trials=num_trials
+    )
+    study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
+    return study
+
+
+def _set_metric_name(study: optuna.Study, name: str) -> None:
+    """The objective's name, for the dashboard's axes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names([name])
+
+
+def _put_aside(database: Database, name: str, home: Home) -> None:
+    dated = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    database.rename_study(name, dated)
+    home.rename_study(name, dated)
+
+
+def _check_unchanged(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> None:
+    ways_on = (
+        "use --name OTHER for a new study, or --restart, which keeps the old one under a dated name"
+    )
+    stored = study.user_attrs.get(DOCUMENT)
+    if stored is None:
+        raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {ways_on}")
+    if study.user_attrs.get(FINGERPRINT) != spec.fingerprint:
+        changes = "; ".join(spec.differences(stored))
+        raise ChangedStudyError(
+            f"study {spec.name!r} was started with another file: {changes}; {ways_on}"
+        )
+    if study.user_attrs.get(SPLIT) != training_set.fingerprint:
+        raise ChangedStudyError(
+            f"study {spec.name!r} was started with other images or another split; {ways_on}"
+        )
