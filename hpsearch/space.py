@@ -1,8 +1,8 @@
 """Search spaces: named parameters, what each may be, and when it is there at all.
 
 `Space.suggest` asks an Optuna trial (or anything with its three `suggest_` methods) for every
-active parameter in order; `Space.grid` lists every combination of a finite space. A space knows names and
-values only: what they mean to a network is `configuration`'s business.
+active parameter in order; `Space.grid` lists every combination of a finite space. A space knows
+names and values only: what they mean to a network is `configuration`'s business.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -5,8 +5,8 @@
         ...
 
 No callbacks, no printing, no Optuna in here. The same plan on the same kind of device gives the
-same numbers, bit for bit, also when `state()` is saved after any epoch and loaded into a new `Training`:
-every epoch seeds its own shuffling and dropout.
+same numbers, bit for bit, also when `state()` is saved after any epoch and loaded into a new
+`Training`: every epoch seeds its own shuffling and dropout.
 """
 
 import math

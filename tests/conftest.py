@@ -1,0 +1,24 @@
+"""What several tests need: the real data where there is some, and a home of their own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hpsearch.home import Home
+
+DATA_DIR = os.environ.get("HPSEARCH_DATA")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty folder of results."""
+    return Home(tmp_path / "runs")
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """The real data sets; a test that needs them is skipped where there are none."""
+    if DATA_DIR is None or not (Path(DATA_DIR) / "FashionMNIST").is_dir():
+        pytest.skip("needs HPSEARCH_DATA to name a folder with MNIST and Fashion-MNIST")
+    return Path(DATA_DIR)
