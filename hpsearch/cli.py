@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import TyperException
 
+import hpsearch
 from hpsearch.errors import (
     HpsearchError,
     InterruptedRunError,
@@ -68,6 +69,22 @@ WorkersPerGpuOption = Annotated[
 _HOME, _DATA = Path("runs"), Path("data")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hpsearch {hpsearch.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 @app.command()
 def run(
     study: Annotated[str, typer.Option("--study", help="A study file, or the name of one.")],
@@ -91,14 +108,13 @@ def run(
     storage: StorageOption = None,
     data_dir: DataDirOption = _DATA,
 ) -> None:
-    """Search a study's space, retrain the best and test it once; run again to carry on."""
+    """Search, retrain the best and test it once; again: carry on."""
     from hpsearch.spec import load_study_file
     from hpsearch.studyfiles import find_study_file
 
     timeout_s = None if timeout is None else _seconds(timeout)
     spec = load_study_file(find_study_file(study), name=name)
     from hpsearch.run import RunRequest
-    from hpsearch.storage.database import shown
 
     request = RunRequest(
         spec=spec,
@@ -113,8 +129,6 @@ def run(
         test=test,
         restart=restart,
     )
-    say(f"database: {shown(request.storage)}")
-    say(f"watch it: {_dashboard_command(home, storage)}")
     _show_result(request, _run(request))
 
 
@@ -122,7 +136,7 @@ def run(
 def studies(
     home: HomeOption = _HOME, storage: StorageOption = None, json_: JsonOption = False
 ) -> None:
-    """List the study files that can be run, and the studies in the database."""
+    """List what can be run, and what is in the database."""
     from hpsearch.report.listing import list_studies, print_studies
 
     url = storage or Home(home).database_url
@@ -198,7 +212,7 @@ def test(
     data_dir: DataDirOption = _DATA,
     json_: JsonOption = False,
 ) -> None:
-    """Retrain and test the winner if `run` has not, and show the stored result."""
+    """Show the test result; retrain and test if `run` has not."""
     from hpsearch.report.status import document_of
     from hpsearch.report.tested import print_test_result, reading_as_json
 
@@ -331,7 +345,9 @@ def _run(request: "RunRequest") -> "RunResult":
     from hpsearch.run import run_study
 
     try:
-        with open_progress(Console(stderr=True), objective=request.spec.objective) as observer:
+        with open_progress(
+            Console(stderr=True), objective=request.spec.objective, heading=_heading(request)
+        ) as observer:
             return run_study(request, observer=observer)
     except InterruptedRunError:
         words = [word for word in sys.argv[1:] if word != "--restart"]
@@ -341,9 +357,14 @@ def _run(request: "RunRequest") -> "RunResult":
         ) from None
 
 
-def _dashboard_command(home: Path, storage: str | None) -> str:
-    where = [] if storage is None else ["--storage", storage]
-    return shlex.join(["hpsearch", "dashboard", "--home", str(home), *where])
+def _heading(request: "RunRequest") -> str:
+    """Where the study is, and the command to watch it."""
+    from hpsearch.storage.database import shown
+
+    home, url = request.home, request.storage
+    where = [] if url == home.database_url else ["--storage", shown(url)]
+    command = shlex.join(["hpsearch", "dashboard", "--home", str(home.root), *where])
+    return f"database: {shown(url)}\nwatch it: {command}"
 
 
 def _show_result(request: "RunRequest", result: "RunResult") -> None:

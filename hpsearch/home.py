@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from hpsearch.errors import UserError
 from hpsearch.records import TrainingKey
 
 
@@ -61,10 +62,18 @@ class Home:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place on leaving, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
+    """A temporary path beside `path` that takes its place on leaving, whole or not at all.
+
+    Raises:
+        UserError: the folder cannot be made or written to.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+    except OSError as error:
+        raise UserError(f"{path.parent} cannot be written to: {error.strerror}") from None
     try:
         yield temporary
         temporary.replace(path)

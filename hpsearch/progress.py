@@ -89,15 +89,19 @@ def duration(seconds: float | None) -> str:
 class PlainProgress:
     """One line for each finished training."""
 
-    def __init__(self, console: Console, *, objective: Objective) -> None:
+    def __init__(self, console: Console, *, objective: Objective, heading: str) -> None:
         self._console = console
         self._state = _State(objective)
+        self._heading = heading
 
     def phase(
         self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
     ) -> None:
         """Say what begins."""
         self._state.begin(title, done, total, best)
+        if self._heading:
+            self._print(self._heading)
+            self._heading = ""
         self._print(f"{title}: {done} of {total} done")
 
     def started(self, key: TrainingKey, *, max_epochs: int) -> None:
@@ -128,8 +132,9 @@ class PlainProgress:
 class LiveProgress:
     """A view redrawn in place: the state of the run and a line for each running training."""
 
-    def __init__(self, console: Console, *, objective: Objective) -> None:
+    def __init__(self, console: Console, *, objective: Objective, heading: str) -> None:
         self._state = _State(objective)
+        self._heading = heading
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._drawn = 0.0
 
@@ -138,6 +143,9 @@ class LiveProgress:
     ) -> None:
         """A new heading."""
         self._state.begin(title, done, total, best)
+        if self._heading:
+            self._live.console.print(self._heading, markup=False, highlight=False, soft_wrap=True)
+            self._heading = ""
         self._draw(at_once=True)
 
     def started(self, key: TrainingKey, *, max_epochs: int) -> None:
@@ -212,10 +220,10 @@ def _best(state: _State) -> str:
 
 
 @contextmanager
-def open_progress(console: Console, *, objective: Objective) -> Iterator[Observer]:
-    """The view that suits the console."""
+def open_progress(console: Console, *, objective: Objective, heading: str) -> Iterator[Observer]:
+    """The view that suits the console; `heading` is shown when the run really begins."""
     if console.is_terminal:
-        with LiveProgress(console, objective=objective) as live:
+        with LiveProgress(console, objective=objective, heading=heading) as live:
             yield live
     else:
-        yield PlainProgress(console, objective=objective)
+        yield PlainProgress(console, objective=objective, heading=heading)

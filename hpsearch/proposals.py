@@ -2,10 +2,12 @@
 
 A repeat of a configuration that was trained, or is being trained, is told to Optuna as failed with
 the outcome `duplicate`, and another is asked for. A sampler that keeps repeating itself is helped
-out with an untried configuration at random; the grid sampler always takes the next untried one.
+out with the untried configuration that differs least from what it proposed; the grid sampler always
+takes the next untried one.
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import optuna
@@ -17,9 +19,9 @@ from hpsearch.space import Scalar
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import CONFIGURATION, OUTCOME, REASON, is_duplicate
 
-_REPEATS_BEFORE_HELP = 10
+_REPEATS_BEFORE_HELP = 1
 _REPEATS_BEFORE_GIVING_UP = 500
-_LARGEST_GRID = 1_000_000  # combinations; more are never used up
+_LARGEST_GRID = 100_000  # combinations; more are hardly ever used up
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,16 @@ class Proposals:
 
     def next(self) -> Proposal | Refusal | Exhausted:
         """A new trial."""
+        repeated: Mapping[str, Scalar] = {}
         for repeats in range(_REPEATS_BEFORE_GIVING_UP):
             needs_help = self._is_grid or repeats >= _REPEATS_BEFORE_HELP
-            if needs_help and not self._enqueue_untried() and self._spec.space.is_finite:
+            if needs_help and not self._enqueue_untried(repeated) and self._spec.space.is_finite:
                 return Exhausted()
-            admitted = self._admit(self._study.ask())
+            trial = self._study.ask()
+            admitted = self._admit(trial)
             if admitted is not None:
                 return admitted
+            repeated = trial.params
         return Exhausted()
 
     def _admit(self, trial: Trial) -> Proposal | Refusal | None:
@@ -104,16 +109,23 @@ class Proposals:
             trial.set_user_attr(CONFIGURATION, fingerprint)
         return Proposal(trial, configuration)
 
-    def _enqueue_untried(self) -> bool:
-        """Make the next `ask` give an untried combination; False if there is none."""
+    def _enqueue_untried(self, repeated: Mapping[str, Scalar]) -> bool:
+        """Make the next `ask` give the untried combination nearest to what was repeated.
+
+        False if there is none.
+        """
         if self._untried is None:
             self._untried = self._untried_values()
-        while self._untried:
-            values = self._untried.pop()
-            if not self._is_tried(values):
-                self._study.enqueue_trial(self._spec.space.searched(values))
-                return True
-        return False
+        self._untried = [values for values in self._untried if not self._is_tried(values)]
+        if not self._untried:
+            return False
+
+        def distance(values: dict[str, Scalar]) -> int:
+            return sum(values.get(name) != value for name, value in repeated.items())
+
+        nearest = min(self._untried, key=distance)  # of equals the first, so the seed decides
+        self._study.enqueue_trial(self._spec.space.searched(nearest))
+        return True
 
     def _untried_values(self) -> list[dict[str, Scalar]]:
         """Every combination of a finite space in an order that the study's seed decides."""

@@ -26,6 +26,7 @@ from hpsearch.errors import DataError
 Images = NDArray[np.uint8]  # (N, C, H, W)
 Labels = NDArray[np.int64]  # (N,)
 
+_FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 _DIGITS_TEST_SHARE = 360  # images; a fifth
 _DIGITS_SEED = 0  # part of the data set's definition: the sealed images never change
 
@@ -46,10 +47,9 @@ def ensure_files(info: DatasetInfo, *, data_dir: Path) -> None:
     if info.folder is None:
         return
     folder = raw_folder(info, data_dir=data_dir)
-    names = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
-    if any(not (folder / name).exists() for name in names):
+    if any(not (folder / name).exists() for name in _FILES):
         _download(info, data_dir)
-    for name in names:
+    for name in _FILES:
         check_file(info, folder / name)
 
 
@@ -63,11 +63,19 @@ def _download(info: DatasetInfo, data_dir: Path) -> None:
             getattr(datasets, info.folder)(str(data_dir), train=True, download=True)
     except (OSError, RuntimeError) as error:
         folder = raw_folder(info, data_dir=data_dir)
+        _remove_empty(folder, folder.parent, data_dir)
         raise DataError(
             f"{info.title} is not in {folder} and cannot be downloaded "
-            f"({str(error).splitlines()[0]}); put its four IDX files there, "
+            f"({str(error).splitlines()[0].rstrip(':')}); put {', '.join(_FILES)} there, "
             "or try a study that needs no download: --study cnn-digits"
         ) from None
+
+
+def _remove_empty(*folders: Path) -> None:
+    """Remove folders that a failed download made and left empty."""
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def check_file(info: DatasetInfo, path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
-from sqlalchemy import Connection, Engine, event, insert, select, text
+from sqlalchemy import URL, Connection, Engine, event, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
@@ -78,12 +78,25 @@ class Database:
 
 def shown(url: str) -> str:
     """A database's URL for the eye: a password is left out."""
-    return make_url(url).render_as_string(hide_password=True)
+    return _parsed(url).render_as_string(hide_password=True)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        message = f"--storage {url!r} is not a database URL; write sqlite:///PATH"
+        raise DatabaseError(message) from None
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of an SQLite database; None for other databases."""
-    parsed = make_url(url)
+    """The file of an SQLite database; None for other databases.
+
+    Raises:
+        DatabaseError: that is no URL.
+
+    """
+    parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
     return Path(parsed.database)
@@ -102,12 +115,7 @@ def open_database(url: str, *, create: bool) -> Database:
 
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # what is new is ours to tell
-    try:
-        path = sqlite_path(url)
-    except ArgumentError:
-        raise DatabaseError(
-            f"--storage {url!r} is not a database URL; say sqlite:///PATH"
-        ) from None
+    path = sqlite_path(url)
     if path is not None:
         _check_file(path, create=create)
     try:

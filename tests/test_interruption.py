@@ -1,0 +1,32 @@
+import os
+import signal
+
+import pytest
+
+from hpsearch.interruption import Interruption
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_only_raises_the_flag(number: signal.Signals) -> None:
+    with Interruption() as interruption:
+        assert not interruption.requested
+        os.kill(os.getpid(), number)
+        assert interruption.requested
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_second_signal_ends_the_process(number: signal.Signals) -> None:
+    with Interruption():
+        os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_handlers_of_before_come_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(ZeroDivisionError), Interruption():
+        os.kill(os.getpid(), number)
+        raise ZeroDivisionError
+    assert signal.getsignal(number) is before

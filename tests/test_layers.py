@@ -1,0 +1,166 @@
+"""The structure that DESIGN.md agrees on: layers, the wall before the test set, light imports."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import hpsearch
+
+PACKAGE = Path(hpsearch.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# DESIGN's table, with the files that have been split off since; a folder stands for all in it
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("__init__", "errors", "space", "records", "mistakes"),
+    ("algorithms", "catalogue", "configuration", "entries", "home", "spacefile", "spec"),
+    ("studyfiles",),
+    ("data", "models"),
+    ("training", "storage"),
+    ("executors", "interruption"),
+    ("dispatcher", "proposals", "pruners", "samplers", "search", "study"),
+    ("measures", "evaluate"),
+    ("run",),
+    ("progress", "output", "report", "dashboard"),
+    ("cli",),
+    ("__main__",),
+)
+# who may import a package that one layer owns
+OWNERS: dict[str, tuple[str, ...]] = {
+    "optuna": (
+        "storage",
+        "dashboard",
+        "proposals",
+        "pruners",
+        "report",
+        "samplers",
+        "search",
+        "study",
+    ),
+    "sqlalchemy": ("storage",),
+    "torch": ("data", "models", "training", "executors", "evaluate", "measures"),
+    "torchvision": ("data",),
+    "typer": ("cli", "output"),
+}
+
+
+def module_of(path: Path) -> str:
+    """hpsearch/data/files.py -> data.files; a package -> its folder's name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+MODULES = {module_of(path): ast.parse(path.read_text()) for path in FILES}
+
+
+def top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def layer(module: str) -> int:
+    return next(number for number, names in enumerate(LAYERS) if top(module) in names)
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Every module that is imported anywhere in a file, by its full name."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def imported_here(module: str) -> set[str]:
+    """The files of the package that a file imports."""
+    names = {name.removeprefix("hpsearch.") for name in imported(MODULES[module])}
+    return {name for name in names if name in MODULES} - {module}
+
+
+def references(tree: ast.Module) -> set[str]:
+    """Every name, attribute, imported name and text in a file."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.alias):
+            found.add(node.name)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
+
+
+def test_every_file_has_a_layer() -> None:
+    listed = {name for names in LAYERS for name in names}
+    assert {top(module) for module in MODULES} == listed
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_file_imports_only_from_its_own_layer_or_those_above_it(module: str) -> None:
+    too_low = {name for name in imported_here(module) if layer(name) > layer(module)}
+    assert not too_low
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    graph = {module: imported_here(module) for module in MODULES}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+@pytest.mark.parametrize("package", sorted(OWNERS))
+def test_a_package_is_imported_only_by_the_layers_that_own_it(package: str) -> None:
+    importers = {
+        top(module)
+        for module, tree in MODULES.items()
+        if any(top(name) == package for name in imported(tree))
+    }
+    assert importers <= set(OWNERS[package])
+
+
+def test_nothing_but_evaluate_reaches_the_test_set() -> None:
+    loaders = {"read_test", "_read", "_read_digits"}
+    reaching = {module for module, tree in MODULES.items() if references(tree) & loaders}
+    assert reaching == {"data.files", "evaluate"}
+    assert references(MODULES["evaluate"]) & loaders == {"read_test"}
+
+
+def test_the_training_images_are_read_without_the_test_images() -> None:
+    functions = {
+        node.name: ast.unparse(node)
+        for node in MODULES["data.files"].body
+        if isinstance(node, ast.FunctionDef)
+    }
+    callers = {name for name, code in functions.items() if "_read(info" in code.split(":", 1)[1]}
+    assert callers == {"read_train", "read_test"}
+    assert "_read(info, data_dir, train=True)" in functions["read_train"]
+    assert not any("read_test(" in code for name, code in functions.items() if name != "read_test")
+
+
+def test_only_run_asks_for_the_reading_of_the_test_set() -> None:
+    reaching = {module for module, tree in MODULES.items() if "read_test_set" in references(tree)}
+    assert reaching == {"run"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import hpsearch.cli",
+        "import sys; sys.argv = ['hpsearch', '--help']\n"
+        "from hpsearch.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code",
+    ],
+    ids=["import", "--help"],
+)
+def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
+    heavy = "{'torch', 'torchvision', 'optuna', 'sqlalchemy', 'sklearn'}"
+    check = f"{code}\nimport sys; sys.exit(str(sorted({heavy} & sys.modules.keys()) or ''))"
+    end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
+    assert end.stderr.strip() == ""

@@ -1,0 +1,187 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from small_studies import run_small, small_study
+from sqlalchemy import text
+
+from hpsearch.errors import DatabaseError, UnknownStudyError
+from hpsearch.home import Home
+from hpsearch.storage.database import Database, open_database, shown, sqlite_path
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A database with one searched study, for reading."""
+    home = Home(tmp_path_factory.mktemp("searched"))
+    run_small(small_study(), home)
+    return home
+
+
+@pytest.fixture
+def database(home: Home) -> Iterator[Database]:
+    with closing(open_database(home.database_url, create=True)) as database:
+        yield database
+
+
+def tables_in(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+
+
+def execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+def made(home: Home) -> Path:
+    """The file of a database that has just been made."""
+    open_database(home.database_url, create=True).close()
+    path = sqlite_path(home.database_url)
+    assert path is not None
+    return path
+
+
+def test_a_database_is_made_with_its_folder_on_first_use(home: Home) -> None:
+    assert {"studies", "trials", "hpsearch_epochs", "hpsearch_leases"} <= tables_in(made(home))
+
+
+def test_a_reader_does_not_wait_for_the_writer(database: Database) -> None:
+    with database.engine.connect() as writer, database.engine.connect() as reader:
+        writer.execute(text("BEGIN IMMEDIATE"))
+        writer.execute(text("UPDATE hpsearch_schema SET version = 7"))
+        assert reader.execute(text("SELECT version FROM hpsearch_schema")).scalar() == 1
+
+
+def test_a_writer_waits_for_another(database: Database, home: Home) -> None:
+    path = sqlite_path(home.database_url)
+    assert path is not None
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with closing(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.3, connection.execute, ["COMMIT"]).start()
+        optuna.create_study(study_name="late", storage=database.storage)
+    assert database.study_names() == ["late"]
+
+
+@pytest.mark.parametrize("content", [b"not a database at all", b"SQLite format 2\0" + b"x" * 99])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(DatabaseError, match=r"notes\.txt is not an SQLite database"):
+        open_database(f"sqlite:///{path}", create=True)
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.db"
+    path.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    with pytest.raises(DatabaseError, match=r"damaged\.db cannot be used: .*not a database"):
+        open_database(f"sqlite:///{path}", create=True)
+
+
+def test_a_read_only_database_is_refused(home: Home) -> None:
+    path = made(home)
+    path.chmod(0o444)
+    with pytest.raises(DatabaseError, match=r"hpsearch\.db is read-only; make it writable"):
+        open_database(home.database_url, create=True)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_folder_is_not_a_database(tmp_path: Path, create: bool) -> None:
+    with pytest.raises(DatabaseError, match="is a folder, not a database"):
+        open_database(f"sqlite:///{tmp_path}", create=create)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseError, match="cannot be made"):
+        open_database(f"sqlite:///{tmp_path}/file/runs/hpsearch.db", create=True)
+
+
+def test_reading_does_not_make_a_database(home: Home) -> None:
+    with pytest.raises(DatabaseError, match="no database at .* yet; `hpsearch run` makes one"):
+        open_database(home.database_url, create=False)
+    assert not home.root.exists()
+
+
+def test_reading_does_not_put_tables_into_a_foreign_database(tmp_path: Path) -> None:
+    path = tmp_path / "addresses.db"
+    execute(path, "CREATE TABLE addresses (name TEXT)")
+    with pytest.raises(DatabaseError, match=r"addresses\.db"):
+        open_database(f"sqlite:///{path}", create=False)
+    assert tables_in(path) == {"addresses"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE hpsearch_schema SET version = 2", r"newer hpsearch \(its schema is 2, this one"),
+        ("UPDATE alembic_version SET version_num = 'v99.0.0.a'", "optuna"),
+    ],
+    ids=["hpsearch", "optuna"],
+)
+def test_a_database_of_something_newer_is_refused(
+    home: Home, statement: str, message: str
+) -> None:
+    path = made(home)
+    execute(path, statement)
+    with pytest.raises(DatabaseError, match=message) as refusal:
+        open_database(home.database_url, create=True)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("url", ["runs.db", "", "nosuchsql://host/db", "sqlite+nosuch:///x.db"])
+def test_a_url_that_makes_no_sense_is_refused(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatabaseError):
+        open_database(url, create=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_password_is_never_shown() -> None:
+    assert shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+
+
+def test_an_unknown_study_is_answered_with_the_nearest_name(searched: Home) -> None:
+    with (
+        closing(open_database(searched.database_url, create=False)) as database,
+        pytest.raises(UnknownStudyError, match=r"no study 'smal' in .*; did you mean small\?"),
+    ):
+        database.load_study("smal")
+
+
+def test_a_renamed_study_keeps_its_trials(database: Database) -> None:
+    study = optuna.create_study(study_name="old", storage=database.storage)
+    study.tell(study.ask(), 0.5)
+    database.rename_study("old", "new")
+    assert database.study_names() == ["new"]
+    assert [trial.value for trial in database.load_study("new").trials] == [0.5]
+
+
+def test_optuna_itself_loads_the_study(searched: Home) -> None:
+    study = optuna.load_study(study_name="small", storage=searched.database_url)
+    assert [trial.number for trial in study.trials] == [0, 1, 2]
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+    assert study.best_value == max(trial.value for trial in study.trials if trial.value)
+    assert study.metric_names == ["val_accuracy"]
+
+
+def test_optunas_command_line_lists_the_trials(searched: Home) -> None:
+    command = "import sys; from optuna.cli import main; sys.exit(main())"
+    options = ["trials", "--study-name", "small", "--storage", searched.database_url, "-f", "json"]
+    listed = subprocess.run(
+        [sys.executable, "-c", command, *options], capture_output=True, text=True, check=True
+    )
+    assert listed.stdout.count('"COMPLETE"') == 3
