@@ -7,11 +7,11 @@ runs/                            --home, or HPSEARCH_HOME
   artifacts/STUDY/               weights and test predictions of the winner
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from hpsearch.errors import UserError
 from hpsearch.records import TrainingKey
@@ -70,8 +70,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.touch()
     except OSError as error:
         raise UserError(f"{path.parent} cannot be written to: {error.strerror}") from None
     try:

@@ -90,6 +90,8 @@ class LocalExecutor:
             if left <= 0:
                 break
             events += self.poll(left)
+        for process in [p for p in self._processes if p.key is not None]:
+            self._restart(process)
         return events
 
     def close(self) -> None:
