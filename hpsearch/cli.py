@@ -319,7 +319,7 @@ def data_show(
 def main() -> None:
     """Run the command line; every error that is ours or the user's is one line on stderr."""
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False) or 0
     except InterruptedRunError as error:
         say(str(error))
         status = error.exit_code

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
@@ -14,7 +17,7 @@ from hpsearch.records import EpochMetrics, TrainingKey
 from hpsearch.run import RunRequest, RunResult, run_study
 from hpsearch.search import Search
 from hpsearch.spec import StudySpec, parse_study
-from hpsearch.storage.database import open_database
+from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.record import StudyRecord
 from hpsearch.study import open_study
 from hpsearch.training.plan import Plan
@@ -66,15 +69,39 @@ def small_study(name: str = "small", **tables: Any) -> StudySpec:
     return parse_study(base, name=name)
 
 
+@cache
+def _empty_database() -> bytes:
+    with TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        open_database(home.database_url, create=True).close()
+        return (home.root / "hpsearch.db").read_bytes()
+
+
+def make_database(home: Home) -> Path:
+    """An empty database where `home` has its own; copied, as Optuna takes a second to make one."""
+    path = home.root / "hpsearch.db"
+    if not path.exists():
+        home.root.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_empty_database())
+    return path
+
+
+@contextmanager
+def new_database(home: Home) -> Iterator[Database]:
+    """An empty database, open."""
+    make_database(home)
+    with closing(open_database(home.database_url, create=False)) as database:
+        yield database
+
+
 def run_small(
     spec: StudySpec, home: Home, *, observer: Seen | None = None, **request: Any
 ) -> RunResult:
     """Run a study to the file's number of trials in this process, without testing the winner."""
+    make_database(home)
     settings = {"trials": spec.search.trials, "workers": 0, "test": False, **request}
     return run_study(
-        RunRequest(
-            spec=spec, home=home, storage=home.database_url, data_dir=home.root, **settings
-        ),
+        RunRequest(spec=spec, home=home, storage=home.database_url, data_dir=home.root, **settings),
         observer=observer or Seen(),
     )
 
@@ -196,6 +223,6 @@ def bench(home: Home, spec: StudySpec) -> Iterator[Bench]:
     training_set = prepare_training_set(
         spec.dataset, spec.training, data_dir=home.root, cache=home.cache
     )
-    with closing(open_database(home.database_url, create=True)) as database:
+    with new_database(home) as database:
         study = open_study(database, spec, training_set, home=home, restart=False)
         yield Bench(StudyRecord(database, study), training_set, home, spec)

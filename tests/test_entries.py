@@ -103,7 +103,9 @@ def test_a_wrong_entry_is_answered_with_key_value_and_what_is_allowed(
     ("misspelt", "right"), [("setp", "step"), ("hihg", "high"), ("whem", "when"), ("loww", "low")]
 )
 def test_a_misspelt_word_of_an_entry_names_the_nearest_right_one(misspelt: str, right: str) -> None:
-    with pytest.raises(MistakeError, match=rf"space\.dropout\.{misspelt}: .*did you mean .*{right}\?"):
+    with pytest.raises(
+        MistakeError, match=rf"space\.dropout\.{misspelt}: .*did you mean .*{right}\?"
+    ):
         parsed("dropout", {"low": 0.1, "choices": [0.2], misspelt: 0.5})
 
 
@@ -144,7 +146,10 @@ def test_flattening_keeps_every_value_under_its_dotted_path(tree: object) -> Non
 
 
 @given(
-    st.floats(1e-6, 1e6), st.floats(1e-6, 1e6), st.none() | st.floats(-1, 1), st.none() | st.booleans()
+    st.floats(1e-6, 1e6),
+    st.floats(1e-6, 1e6),
+    st.none() | st.floats(-1, 1),
+    st.none() | st.booleans(),
 )
 def test_a_range_is_accepted_exactly_when_it_makes_sense(
     low: float, high: float, step: float | None, log: bool | None

@@ -10,7 +10,12 @@ KEY = TrainingKey("winner", 7, 1)
 
 
 def test_naming_a_file_creates_nothing(home: Home) -> None:
-    named = [home.cache, home.checkpoint("s", KEY), home.weights("s", KEY), home.predictions("s", 1)]
+    named = [
+        home.cache,
+        home.checkpoint("s", KEY),
+        home.weights("s", KEY),
+        home.predictions("s", 1),
+    ]
     assert all(path.is_relative_to(home.root) for path in named)
     assert len(set(named)) == len(named)
     assert not home.root.exists()

@@ -49,7 +49,12 @@ def test_accuracy_is_better_higher_and_loss_lower_and_a_tie_is_not_better(
 def test_the_best_epoch_is_the_first_with_the_best_objective(
     objective: Objective, best: int
 ) -> None:
-    epochs = [metrics(1, 0.5, 0.7), metrics(2, 0.4, 0.9), metrics(3, 0.3, 0.9), metrics(4, 0.3, 0.8)]
+    epochs = [
+        metrics(1, 0.5, 0.7),
+        metrics(2, 0.4, 0.9),
+        metrics(3, 0.3, 0.9),
+        metrics(4, 0.3, 0.8),
+    ]
     assert best_epoch(epochs, objective=objective).epoch == best
 
 

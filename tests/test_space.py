@@ -1,6 +1,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import optuna
 import pytest
@@ -70,7 +71,7 @@ class Recorder:
     def suggest_categorical(self, name: str, choices: Sequence[Scalar]) -> Scalar:
         return self._kept(name, self.data.draw(st.sampled_from(choices)))
 
-    def _kept[T: Scalar](self, name: str, value: T) -> T:
+    def _kept(self, name: str, value: Any) -> Any:
         assert name not in self.params, "a parameter is asked for once"
         self.params[name] = value
         return value
@@ -99,7 +100,9 @@ def test_a_continuous_range_has_no_list_of_values() -> None:
     assert Float(1e-4, 1e-1, log=True).values is None
 
 
-@pytest.mark.parametrize(("low", "high", "step"), [(0.0, 0.5, 0.1), (0.0, 0.3, 0.1), (0.1, 0.7, 0.2)])
+@pytest.mark.parametrize(
+    ("low", "high", "step"), [(0.0, 0.5, 0.1), (0.0, 0.3, 0.1), (0.1, 0.7, 0.2)]
+)
 def test_a_stepped_range_lists_exactly_the_values_that_optuna_draws(
     low: float, high: float, step: float
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from small_studies import run_small, small_study
+from small_studies import make_database, new_database, run_small, small_study
 from sqlalchemy import text
 
 from hpsearch.errors import DatabaseError, UnknownStudyError
@@ -27,7 +27,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture
 def database(home: Home) -> Iterator[Database]:
-    with closing(open_database(home.database_url, create=True)) as database:
+    with new_database(home) as database:
         yield database
 
 
@@ -41,16 +41,11 @@ def execute(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-def made(home: Home) -> Path:
-    """The file of a database that has just been made."""
+def test_a_database_is_made_with_its_folder_on_first_use(home: Home) -> None:
     open_database(home.database_url, create=True).close()
     path = sqlite_path(home.database_url)
     assert path is not None
-    return path
-
-
-def test_a_database_is_made_with_its_folder_on_first_use(home: Home) -> None:
-    assert {"studies", "trials", "hpsearch_epochs", "hpsearch_leases"} <= tables_in(made(home))
+    assert {"studies", "trials", "hpsearch_epochs", "hpsearch_leases"} <= tables_in(path)
 
 
 def test_a_reader_does_not_wait_for_the_writer(database: Database) -> None:
@@ -61,8 +56,7 @@ def test_a_reader_does_not_wait_for_the_writer(database: Database) -> None:
 
 
 def test_a_writer_waits_for_another(database: Database, home: Home) -> None:
-    path = sqlite_path(home.database_url)
-    assert path is not None
+    path = make_database(home)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     with closing(connection):
         connection.execute("BEGIN IMMEDIATE")
@@ -90,7 +84,7 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_read_only_database_is_refused(home: Home) -> None:
-    path = made(home)
+    path = make_database(home)
     path.chmod(0o444)
     with pytest.raises(DatabaseError, match=r"hpsearch\.db is read-only; make it writable"):
         open_database(home.database_url, create=True)
@@ -130,10 +124,8 @@ def test_reading_does_not_put_tables_into_a_foreign_database(tmp_path: Path) -> 
     ],
     ids=["hpsearch", "optuna"],
 )
-def test_a_database_of_something_newer_is_refused(
-    home: Home, statement: str, message: str
-) -> None:
-    path = made(home)
+def test_a_database_of_something_newer_is_refused(home: Home, statement: str, message: str) -> None:
+    path = make_database(home)
     execute(path, statement)
     with pytest.raises(DatabaseError, match=message) as refusal:
         open_database(home.database_url, create=True)

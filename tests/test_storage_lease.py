@@ -1,13 +1,14 @@
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import psutil
 import pytest
+from small_studies import make_database, new_database
 from sqlalchemy import insert, select, update
 
 from hpsearch.errors import StudyInUseError
@@ -21,7 +22,7 @@ STUDY = 1
 
 @pytest.fixture
 def database(home: Home) -> Iterator[Database]:
-    with closing(open_database(home.database_url, create=True)) as database:
+    with new_database(home) as database:
         yield database
 
 
@@ -40,8 +41,8 @@ def leave(database: Database, **columns: Any) -> None:
         connection.execute(insert(leases).values(**row))
 
 
-def ago(seconds: float) -> dict[str, object]:
-    return {"host": "elsewhere", "renewed": utc_now() - timedelta(seconds=seconds)}
+def leave_elsewhere(database: Database, *, silent_s: float) -> None:
+    leave(database, host="elsewhere", renewed=utc_now() - timedelta(seconds=silent_s))
 
 
 def test_nobody_owns_a_study_that_is_not_searched(database: Database) -> None:
@@ -69,17 +70,22 @@ def test_a_released_study_is_free(database: Database) -> None:
     Lease(database, STUDY, name="small")
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"pid": 2**22 + 1},  # above Linux' largest process id
-        {"process_started": 1.0},  # the number was given to a later process
-        ago(61),
-    ],
-    ids=["gone", "number reused", "silent elsewhere"],
-)
-def test_a_dead_owners_lease_is_taken_over(database: Database, columns: dict[str, Any]) -> None:
-    leave(database, **columns)
+DEAD: dict[str, Callable[[Database], None]] = {
+    "gone": lambda database: leave(database, pid=2**22 + 1),  # above Linux' largest process id
+    "number given to another": lambda database: leave(database, process_started=1.0),
+    "silent elsewhere": lambda database: leave_elsewhere(database, silent_s=61),
+}
+ALIVE: dict[str, Callable[[Database], None]] = {
+    "heard of elsewhere": lambda database: leave_elsewhere(database, silent_s=10),
+    "silent here": lambda database: leave(database, renewed=utc_now() - timedelta(hours=1)),
+}
+
+
+@pytest.mark.parametrize("leave_it", DEAD.values(), ids=DEAD)
+def test_a_dead_owners_lease_is_taken_over(
+    database: Database, leave_it: Callable[[Database], None]
+) -> None:
+    leave_it(database)
     assert live_owner(database, STUDY) is None
     Lease(database, STUDY, name="small")
     owner = live_owner(database, STUDY)
@@ -87,13 +93,11 @@ def test_a_dead_owners_lease_is_taken_over(database: Database, columns: dict[str
     assert (owner.pid, owner.host) == (os.getpid(), socket.gethostname())
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [ago(50), {"renewed": utc_now() - timedelta(hours=1)}],
-    ids=["heard of elsewhere", "alive here, however silent"],
-)
-def test_a_live_owners_lease_is_not(database: Database, columns: dict[str, Any]) -> None:
-    leave(database, **columns)
+@pytest.mark.parametrize("leave_it", ALIVE.values(), ids=ALIVE)
+def test_a_live_owners_lease_is_not(
+    database: Database, leave_it: Callable[[Database], None]
+) -> None:
+    leave_it(database)
     with pytest.raises(StudyInUseError):
         Lease(database, STUDY, name="small")
 
@@ -101,7 +105,7 @@ def test_a_live_owners_lease_is_not(database: Database, columns: dict[str, Any])
 def test_renewing_is_a_sign_of_life(database: Database) -> None:
     lease = Lease(database, STUDY, name="small")
     with database.engine.begin() as connection:
-        connection.execute(update(leases).values(**ago(3600)))
+        connection.execute(update(leases).values(renewed=utc_now() - timedelta(hours=1)))
     lease.renew()
     with database.engine.connect() as connection:
         renewed = connection.execute(select(leases.c.renewed)).scalar_one()
@@ -109,7 +113,7 @@ def test_renewing_is_a_sign_of_life(database: Database) -> None:
 
 
 def test_of_searches_that_start_at_once_one_gets_the_study(home: Home) -> None:
-    open_database(home.database_url, create=True).close()
+    make_database(home)
     barrier = threading.Barrier(4)
     taken: list[bool] = []
 

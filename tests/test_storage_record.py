@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 
 import optuna
@@ -8,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
-from small_studies import epoch
+from small_studies import epoch, new_database
 from sqlalchemy.exc import IntegrityError
 
 from hpsearch.errors import UnknownStudyError
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey
-from hpsearch.storage.database import Database, open_database, utc_now
+from hpsearch.storage.database import Database, utc_now
 from hpsearch.storage.record import (
     DOCUMENT,
     OUTCOME,
@@ -30,7 +29,7 @@ RESULT = Evaluation(0, 0.5, 1.5, {"0": {"f1": 0.5}}, [[1, 2], [3, 4]], 7, 8.5, 6
 
 @pytest.fixture
 def database(home: Home) -> Iterator[Database]:
-    with closing(open_database(home.database_url, create=True)) as database:
+    with new_database(home) as database:
         yield database
 
 
@@ -46,11 +45,19 @@ def record(database: Database) -> StudyRecord:
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 metrics = st.builds(
-    EpochMetrics, st.just(1), numbers, numbers, st.none() | numbers, st.none() | numbers, *[numbers] * 3
+    EpochMetrics,
+    st.just(1),
+    numbers,
+    numbers,
+    st.none() | numbers,
+    st.none() | numbers,
+    *[numbers] * 3,
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(metrics)
 def test_an_epoch_comes_back_as_it_was_to_the_last_bit(
     record: StudyRecord, written: EpochMetrics

@@ -1,0 +1,126 @@
+from collections.abc import Iterator, Sequence
+
+import pytest
+from small_studies import Bench, FakeExecutor, bench, epoch, small_study, trained
+
+from hpsearch.dispatcher import MAX_DEATHS, Dispatcher
+from hpsearch.errors import InterruptedRunError
+from hpsearch.executors.messages import (
+    EpochFinished,
+    Event,
+    Task,
+    TrainingFailed,
+    TrainingFinished,
+    WorkerLost,
+)
+from hpsearch.home import Home
+from hpsearch.records import TrainingKey
+
+KEY, OTHER = TrainingKey("search", 0), TrainingKey("search", 1)
+
+
+@pytest.fixture
+def study(home: Home) -> Iterator[Bench]:
+    with bench(home, small_study()) as study:
+        yield study
+
+
+def drain(dispatcher: Dispatcher) -> list[Event]:
+    events: list[Event] = []
+    while dispatcher.num_active:
+        events += dispatcher.events()
+    return events
+
+
+def dying(times: int) -> FakeExecutor:
+    """The first trial's worker dies after its first epoch, so many times."""
+
+    def script(task: Task) -> Sequence[Event]:
+        if task.key == KEY and executor.submitted.count(KEY) <= times:
+            return [EpochFinished(KEY, epoch(1)), WorkerLost(KEY, "it ended with status -9")]
+        return trained(task.key, 0.5, 0.6)
+
+    executor = FakeExecutor(script)
+    return executor
+
+
+def test_no_more_tasks_are_started_than_there_are_slots(study: Bench) -> None:
+    executor = FakeExecutor(lambda task: [], num_slots=2)
+    dispatcher = study.dispatcher(executor)
+    assert dispatcher.num_free == 2
+    for trial in range(3):
+        dispatcher.submit(study.task(trial))
+    assert executor.submitted == [KEY, OTHER]
+    assert (dispatcher.num_active, dispatcher.num_free) == (3, 0)
+
+
+def test_the_end_of_a_task_starts_the_next(study: Bench) -> None:
+    executor = FakeExecutor(lambda task: trained(task.key, 0.5))
+    dispatcher = study.dispatcher(executor)
+    for trial in range(3):
+        dispatcher.submit(study.task(trial))
+    drain(dispatcher)
+    assert [key.trial for key in executor.submitted] == [0, 1, 2]
+    assert len(study.record.trainings(role="search")) == 3
+
+
+def test_epochs_that_come_again_are_neither_recorded_nor_told_again(study: Bench) -> None:
+    dispatcher = study.dispatcher(dying(1))
+    dispatcher.submit(study.task(0))
+    events = drain(dispatcher)
+    told = [event.metrics.epoch for event in events if isinstance(event, EpochFinished)]
+    assert told == [m.epoch for m in study.record.epochs(KEY)] == [1, 2]
+    assert study.observer.epochs == [(KEY, 1), (KEY, 2)]
+
+
+def test_a_gap_in_the_epochs_is_our_mistake(study: Bench) -> None:
+    executor = FakeExecutor(lambda task: [EpochFinished(task.key, epoch(2))])
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    with pytest.raises(AssertionError, match="a gap"):
+        list(dispatcher.events())
+
+
+def test_a_lost_task_is_started_again_under_its_own_key(study: Bench) -> None:
+    executor = dying(MAX_DEATHS - 1)
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    dispatcher.submit(study.task(1))
+    events = drain(dispatcher)
+    assert executor.submitted == [KEY, KEY, KEY, OTHER]
+    assert not any(isinstance(event, WorkerLost | TrainingFailed) for event in events)
+
+
+def test_the_third_death_fails_the_task_alone(study: Bench) -> None:
+    dispatcher = study.dispatcher(dying(3))
+    dispatcher.submit(study.task(0))
+    dispatcher.submit(study.task(1))
+    events = drain(dispatcher)
+    failed = [event for event in events if isinstance(event, TrainingFailed)]
+    assert [(event.key, event.outcome) for event in failed] == [(KEY, "worker-lost")]
+    assert "3 workers died of it; it ended with status -9" in failed[0].reason
+    assert TrainingFinished(OTHER, "fp32", 610) in events
+
+
+def test_nothing_more_is_heard_of_a_stopped_task(study: Bench) -> None:
+    executor = FakeExecutor(lambda task: trained(task.key, 0.5, 0.6))
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    for event in dispatcher.events():
+        assert event == EpochFinished(KEY, epoch(1, 0.5))
+        dispatcher.stop(KEY)
+    assert executor.stopped == [KEY]
+    assert dispatcher.num_active == 0
+    assert len(study.record.epochs(KEY)) == 1
+
+
+def test_an_interruption_pauses_the_tasks_and_keeps_their_last_epochs(study: Bench) -> None:
+    executor = FakeExecutor(lambda task: [EpochFinished(task.key, epoch(1))])
+    executor.at_pause = [EpochFinished(KEY, epoch(2))]
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    study.interruption.requested = True
+    with pytest.raises(InterruptedRunError):
+        list(dispatcher.events())
+    assert [m.epoch for m in study.record.epochs(KEY)] == [1, 2]
+    assert dispatcher.num_active == 0
