@@ -7,14 +7,14 @@ and `n_warmup_steps = 3` judges none before its third.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Tpe(_Settings):
@@ -123,8 +123,17 @@ class Patient(_Settings):
     min_delta: Annotated[float, Field(ge=0)] = 0.0
     wrapped: Wrapped = NoPruner()  # none: prunes for lack of improvement alone
 
+    @field_validator("wrapped", mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
 
 Sampler = Annotated[Tpe | Random | Grid | Qmc | Gp | CmaEs, Field(discriminator="name")]
 Pruner = Annotated[
     NoPruner | Median | Percentile | Halving | Hyperband | Patient, Field(discriminator="name")
 ]
+
+SAMPLERS = ["tpe", "random", "grid", "qmc", "gp", "cmaes"]
+WRAPPED = ["none", "median", "percentile", "halving", "hyperband"]
+PRUNERS = [*WRAPPED, "patient"]

@@ -112,7 +112,6 @@ def dataset_info(name: str) -> DatasetInfo:
 
     Raises:
         DataError: there is none.
-
     """
     if name not in DATASETS:
         raise DataError(f"no data set {name!r}; there are {', '.join(DATASETS)}")

@@ -36,9 +36,9 @@ class ConvLayer(_Frozen):
 
     def output_size(self, size: int) -> int:
         """Pixels along one side after convolution and pooling; below 1 if nothing is left."""
-        size = _window_steps(size, self.kernel, self.stride, self.padding)
+        size = window_steps(size, self.kernel, self.stride, self.padding)
         if self.pool != "none":
-            size = _window_steps(size, self.pool_size, self.pool_size, self.pool_padding)
+            size = window_steps(size, self.pool_size, self.pool_size, self.pool_padding)
         return size
 
 
@@ -143,7 +143,7 @@ _LAYER_FIELDS = {
     "dense": tuple(DenseLayer.model_fields),
 }
 _NUMBERED = re.compile(r"(conv|dense)\.([1-9]\d*)\.(\w+)")
-_MAX_LAYERS = 64
+MAX_LAYERS = 64
 
 
 def allowed_names(model: str) -> list[str]:
@@ -177,11 +177,11 @@ def resolve(values: Mapping[str, Scalar], *, model: str) -> Configuration:
     Raises:
         pydantic.ValidationError: a value has the wrong type or is out of range.
         InfeasibleConfigurationError: more layers than anyone builds.
-
     """
     given = {**DEFAULTS, **values}
     num_conv = _number_of("conv_layers", given) if model == "cnn" else 0
     num_dense = _number_of("dense_layers", given)
+    num_hidden = num_conv + num_dense
     return Configuration.model_validate(
         {
             "network": {
@@ -191,8 +191,11 @@ def resolve(values: Mapping[str, Scalar], *, model: str) -> Configuration:
                     "dropout": _as_float(given.get("output.dropout", given["dropout"])),
                     "batch_norm": given["output.batch_norm"],
                 },
-                "activation": given["activation"],
-                "batch_norm": given["batch_norm"],
+                **(
+                    {name: given[name] for name in ("activation", "batch_norm")}
+                    if num_hidden
+                    else {}
+                ),
                 "initializer": given["initializer"],
             },
             "optimizer": _optimizer(given),
@@ -205,15 +208,17 @@ def resolve(values: Mapping[str, Scalar], *, model: str) -> Configuration:
 
 def _number_of(layers: str, given: Mapping[str, Scalar]) -> int:
     count = given[layers]
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MAX_LAYERS:
-        message = f"{layers} = {count!r}: allowed are whole numbers from 0 to {_MAX_LAYERS}"
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_LAYERS:
+        message = f"{layers} = {count!r}: allowed are whole numbers from 0 to {MAX_LAYERS}"
         raise InfeasibleConfigurationError(message)
     return count
 
 
 def _as_float(value: Scalar) -> Scalar:
     """TOML's 0 and 1 where 0.0 and 1.0 are meant; anything else is left for the check of types."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return float(value) + 0.0  # minus zero becomes zero
 
 
 def _layer(given: Mapping[str, Scalar], kind: str, number: int) -> dict[str, Scalar]:
@@ -225,6 +230,8 @@ def _layer(given: Mapping[str, Scalar], kind: str, number: int) -> dict[str, Sca
             if name in given:
                 fields[field] = _as_float(given[name]) if field == "dropout" else given[name]
                 break
+    if fields.get("pool") == "none":
+        fields = {name: value for name, value in fields.items() if not name.startswith("pool_")}
     return fields
 
 
@@ -239,13 +246,15 @@ def _optimizer(given: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 def _schedule(given: Mapping[str, Scalar]) -> dict[str, Scalar]:
     settings = {"name": given["schedule"]}
+    if given["schedule"] == "inverse_time" and not given["decay_rate"]:
+        return {"name": "constant"}
     if given["schedule"] == "inverse_time":
         settings["decay_steps"] = _as_float(given["decay_steps"])
         settings["decay_rate"] = _as_float(given["decay_rate"])
     return settings
 
 
-def _window_steps(size: int, window: int, stride: int, padding: Padding) -> int:
+def window_steps(size: int, window: int, stride: int, padding: Padding) -> int:
     """Positions of a sliding window along one side."""
     if padding == "same":
         return -(-size // stride)
@@ -259,7 +268,6 @@ def feature_map_sizes(
 
     Raises:
         InfeasibleConfigurationError: a layer leaves no pixel.
-
     """
     _, height, width = image_shape
     sizes = []

@@ -9,7 +9,6 @@ def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> 
 
     Raises:
         OSError: the address is not free.
-
     """
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import run_server

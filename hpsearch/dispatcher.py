@@ -113,7 +113,6 @@ class Dispatcher:
 
         Raises:
             InterruptedRunError: a signal came; every task has been checkpointed.
-
         """
         self._fill()
         for event in self._executor.poll(_POLL_S):

@@ -9,12 +9,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from hpsearch.configuration import DEFAULTS, TRAINING_NAMES, allowed_names, is_allowed, layer_of
 from hpsearch.mistakes import MistakeError, UnknownKeyError
 from hpsearch.space import Choice, Domain, Fixed, Float, Int, Scalar
 
 _DOMAIN_KEYS = frozenset({"low", "high", "log", "step", "choices", "value"})
+_NUMBER_KEYS = _DOMAIN_KEYS - {"log"}
+_LARGEST_INT = 2**53  # what a float holds exactly
 _ENTRY_KEYS = _DOMAIN_KEYS | {"each", "when"}
 
 
@@ -29,15 +32,36 @@ class Entry:
 
 
 def flatten(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """`{conv: {filters: 32}}` as `{"conv.filters": 32}`; a domain's table stays whole."""
+    """`{conv: {filters: 32}}` as `{"conv.filters": 32}`; a domain's table stays whole.
+
+    Raises:
+        MistakeError: a name is given in both ways.
+    """
     flat: dict[str, object] = {}
     for key, value in table.items():
         name = f"{prefix}{key}"
-        if isinstance(value, dict) and not _ENTRY_KEYS & value.keys() and value:
-            flat |= flatten(value, f"{name}.")
-        else:
-            flat[name] = value
+        nested = isinstance(value, dict) and not _ENTRY_KEYS & value.keys() and value
+        below = flatten(value, f"{name}.") if nested and isinstance(value, dict) else {name: value}
+        for known in sorted(flat.keys() & below.keys()):
+            raise MistakeError(f"space.{known}", "is given twice")
+        flat |= below
     return flat
+
+
+def normalize(table: Mapping[str, object]) -> dict[str, object]:
+    """The flat table with 0 and 1 written as 0.0 and 1.0 where a number with a point is meant."""
+    return {name: _normalize(value) if _is_float(name) else value for name, value in table.items()}
+
+
+def _normalize(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _normalize(v) if key in _NUMBER_KEYS else v for key, v in value.items()}
+    if isinstance(value, list):
+        return [_normalize(item) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    too_large = isinstance(value, int) and abs(value) > _LARGEST_INT
+    return value if too_large else float(value) + 0.0  # minus zero becomes zero
 
 
 def parse_entry(key: str, name: str, raw: object, model: str) -> Entry:
@@ -45,7 +69,6 @@ def parse_entry(key: str, name: str, raw: object, model: str) -> Entry:
 
     Raises:
         MistakeError: the name is not a hyperparameter of the model, or the value makes no sense.
-
     """
     if not is_allowed(name, model=model):
         allowed = sorted(TRAINING_NAMES) if key.startswith("training.") else allowed_names(model)
@@ -53,7 +76,8 @@ def parse_entry(key: str, name: str, raw: object, model: str) -> Entry:
     if not isinstance(raw, dict):
         return Entry(name, _parse_domain(key, name, raw), None, {})
     for unknown in sorted(raw.keys() - _ENTRY_KEYS):
-        raise UnknownKeyError(f"{key}.{unknown}", sorted(_ENTRY_KEYS))
+        allowed = [f"{key}.{word}" for word in sorted(_ENTRY_KEYS)]
+        raise UnknownKeyError(f"{key}.{unknown}", allowed)
     domain = _parse_domain(key, name, {k: v for k, v in raw.items() if k in _DOMAIN_KEYS})
     return Entry(name, domain, _parse_each(key, name, raw.get("each")), _parse_when(key, raw))
 
@@ -90,13 +114,20 @@ def _parse_range(key: str, name: str, raw: Mapping[str, object]) -> Domain:
             f"{key}.step", f"{step} is not allowed; a step is above 0 and without log"
         )
     if _is_float(name):
-        return Float(float(low), float(high), float(step) if step is not None else None, log)
+        top = float(high) if step is None else float(_last_step(low, high, step))
+        return Float(float(low), top, None if step is None else float(step), log)
     for end, value in (("low", low), ("high", high), ("step", 1 if step is None else step)):
         if not isinstance(value, int):
             raise MistakeError(
                 f"{key}.{end}", f"{value!r} is not allowed; {name} takes whole numbers"
             )
-    return Int(int(low), int(high), int(step or 1), log)
+    return Int(int(low), int(_last_step(low, high, step or 1)), int(step or 1), log)
+
+
+def _last_step(low: float, high: float, step: float) -> Decimal:
+    """The largest low + k * step up to high, in decimals, in which 0.3 is three times 0.1."""
+    first, size = Decimal(str(low)), Decimal(str(step))
+    return first + (Decimal(str(high)) - first) // size * size
 
 
 def _is_float(name: str) -> bool:
@@ -106,6 +137,8 @@ def _is_float(name: str) -> bool:
 def _scalar(key: str, raw: object) -> Scalar:
     if isinstance(raw, float) and not math.isfinite(raw):
         raise MistakeError(key, f"{raw} is not a finite number")
+    if isinstance(raw, int) and abs(raw) > _LARGEST_INT:
+        raise MistakeError(key, f"the number is too large; allowed are at most {_LARGEST_INT}")
     if isinstance(raw, bool | int | float | str):
         return raw
     raise MistakeError(key, f"{raw!r} is not allowed; allowed are numbers, text, true and false")

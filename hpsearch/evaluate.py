@@ -73,7 +73,6 @@ class Evaluation:
 
         Raises:
             RunFailedError: no trial was completed, or no finalist could be trained again.
-
         """
         finalists = rank_trials(self._record, objective=self._spec.objective)[
             : self._spec.final.finalists
@@ -102,7 +101,6 @@ class Evaluation:
 
         Raises:
             RunFailedError: a training failed.
-
         """
         tasks = [
             self._task("winner", winner.trial, seed, winner.configuration, epochs=winner.epochs)
@@ -211,7 +209,6 @@ def read_test_set(
 
     Raises:
         DataError: the test set is missing or damaged; nothing was read.
-
     """
     ensure_files(spec.dataset, data_dir=data_dir)
     reading = record.start_reading(winner.trial)

@@ -25,7 +25,13 @@ class Home:
 
     @property
     def database_url(self) -> str:
-        """The default database, as SQLAlchemy names it."""
+        """The default database, as SQLAlchemy names it.
+
+        Raises:
+            UserError: the folder's name cannot stand in a URL.
+        """
+        if "?" in str(self.root):
+            raise UserError(f"--home {self.root}: a database cannot be in a folder with '?'")
         return f"sqlite:///{self.root / 'hpsearch.db'}"
 
     @property
@@ -66,7 +72,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         UserError: the folder cannot be made or written to.
-
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

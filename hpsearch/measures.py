@@ -25,7 +25,6 @@ def measure(
         logits: (N, classes) float.
         labels: (N,) int64.
         class_names: in label order.
-
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 

@@ -4,12 +4,20 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+_LONGEST_KEY = 100  # characters
+
 
 class MistakeError(Exception):
     """What is wrong with one key of a study file; `spec` adds the file's name."""
 
     def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"{key}: {problem}")
+        super().__init__(f"{_printable(key)}: {problem}")
+
+
+def _printable(key: str) -> str:
+    """A key on one line, however it is spelt."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in key)
+    return text if len(text) <= _LONGEST_KEY else f"{text[:_LONGEST_KEY]}..."
 
 
 class UnknownKeyError(MistakeError):

@@ -72,7 +72,6 @@ def worker_devices(request: RunRequest) -> list[str]:
 
     Raises:
         DeviceError: the machine does not have what was asked for.
-
     """
     devices = available_devices(request.device)
     if devices == ["cpu"]:
@@ -98,7 +97,6 @@ def make_executor(request: RunRequest) -> Callable[[], Executor]:
 
     Raises:
         DeviceError: the machine does not have what was asked for.
-
     """
     devices = worker_devices(request)
     if not devices:
@@ -114,7 +112,6 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         UserError: the request cannot be met; nothing was changed.
         RunFailedError: the run ended without what was asked.
         InterruptedRunError: a signal came; the next run carries on.
-
     """
     spec, home = request.spec, request.home
     start_workers = make_executor(request)

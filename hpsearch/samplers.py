@@ -19,7 +19,6 @@ def build_sampler(
         seed: the study's seed.
         num_trials: the trials that the study already has. A continued search draws fresh numbers
             instead of those that it began with.
-
     """
     fresh = int(np.random.SeedSequence([seed, num_trials]).generate_state(1)[0])
     with warnings.catch_warnings():

@@ -100,7 +100,6 @@ class Search:
         Raises:
             InterruptedRunError: a signal came; the running trials can be carried on.
             RunFailedError: several trials in a row failed with an error.
-
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         ranked = rank_trials(self._record, objective=self._spec.objective)

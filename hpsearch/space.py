@@ -11,6 +11,8 @@ from typing import Protocol
 
 Scalar = bool | int | float | str
 
+_MOST_STEPS = 100_000
+
 
 class Suggester(Protocol):
     """The part of `optuna.trial.Trial` that a space needs."""
@@ -33,7 +35,7 @@ class Fixed:
     value: Scalar
 
     @property
-    def values(self) -> tuple[Scalar, ...]:
+    def values(self) -> Sequence[Scalar]:
         """The one value."""
         return (self.value,)
 
@@ -49,7 +51,7 @@ class Choice:
     choices: tuple[Scalar, ...]
 
     @property
-    def values(self) -> tuple[Scalar, ...]:
+    def values(self) -> Sequence[Scalar]:
         """The choices."""
         return self.choices
 
@@ -70,9 +72,9 @@ class Int:
     log: bool = False
 
     @property
-    def values(self) -> tuple[Scalar, ...]:
-        """Every integer of the range."""
-        return tuple(range(self.low, self.high + 1, self.step))
+    def values(self) -> Sequence[Scalar]:
+        """Every integer of the range, not listed before it is asked for."""
+        return range(self.low, self.high + 1, self.step)
 
     def suggest(self, name: str, trial: Suggester) -> Scalar:
         """Ask for an integer of the range."""
@@ -81,7 +83,7 @@ class Int:
 
 @dataclass(frozen=True)
 class Float:
-    """A number from low to high, both included; `step` makes the range finite."""
+    """A number from low to high, both included; a `step`, which divides it, makes it finite."""
 
     low: float
     high: float
@@ -89,13 +91,13 @@ class Float:
     log: bool = False
 
     @property
-    def values(self) -> tuple[Scalar, ...] | None:
-        """Every value of a stepped range; None for a continuous one."""
-        if self.step is None:
+    def values(self) -> Sequence[Scalar] | None:
+        """Every value of a stepped range; None for a continuous one, or one as good as that."""
+        if self.step is None or (self.high - self.low) / self.step > _MOST_STEPS:
             return (self.low,) if self.low == self.high else None
-        count = int((self.high - self.low) / self.step + 1e-9) + 1
-        # the same rounding as optuna's suggest_float, which returns low + k * step
-        return tuple(self.low + k * self.step for k in range(count))
+        count = round((self.high - self.low) / self.step) + 1
+        # as optuna draws them: low + k * step, and never above high
+        return tuple(min(self.low + k * self.step, self.high) for k in range(count))
 
     def suggest(self, name: str, trial: Suggester) -> Scalar:
         """Ask for a number of the range."""

@@ -4,17 +4,25 @@
 there only when its layer is. Parents come before the parameters that depend on them.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from graphlib import CycleError, TopologicalSorter
+import math
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from hpsearch.configuration import DEFAULTS, feature_map_sizes, layer_of, resolve
+from hpsearch.configuration import (
+    DEFAULTS,
+    MAX_LAYERS,
+    ConvLayer,
+    feature_map_sizes,
+    layer_of,
+    resolve,
+)
 from hpsearch.entries import Entry, parse_entry
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.mistakes import MistakeError, wanted
-from hpsearch.space import Condition, Fixed, Float, Int, Parameter, Scalar, Space
+from hpsearch.space import Condition, Domain, Fixed, Float, Int, Parameter, Scalar, Space
+
+_MOST_LISTED = 20  # values in a message
 
 
 def parse_space(
@@ -34,116 +42,116 @@ def parse_space(
 
     Raises:
         MistakeError: the first thing that is wrong.
-
     """
     twice = sorted(table.keys() & training.keys())
     if twice:
-        raise MistakeError(
-            f"space.{twice[0]}", "is already chosen in [training]; keep one of the two"
-        )
-    entries = [parse_entry(f"training.{name}", name, raw, model) for name, raw in training.items()]
-    for entry in entries:
+        problem = "is already chosen in [training]; keep one of the two"
+        raise MistakeError(f"space.{twice[0]}", problem)
+    fixed = [parse_entry(f"training.{name}", name, raw, model) for name, raw in training.items()]
+    for entry in fixed:
         if not isinstance(entry.domain, Fixed):
-            raise MistakeError(
-                f"training.{entry.name}", "must be one value; what is searched goes to [space]"
-            )
-    entries += [parse_entry(f"space.{name}", name, raw, model) for name, raw in table.items()]
-    by_name = {entry.name: entry for entry in entries}
-    parameters = [p for entry in entries for p in _expand(entry, by_name)]
-    _check_names(parameters)
-    space = Space(_in_order(parameters))
+            problem = "must be one value; what is searched goes to [space]"
+            raise MistakeError(f"training.{entry.name}", problem)
+    searched = [parse_entry(f"space.{name}", name, raw, model) for name, raw in table.items()]
+    space = Space(_in_order(_expand([*fixed, *searched])))
     for parameter in space.parameters:
-        _check_values(parameter, model)
+        section = "training" if parameter.name in training else "space"
+        _check_values(parameter, f"{section}.{parameter.name}", model)
     if model == "cnn":
         _check_shapes(space, image_shape)
     return space
 
 
-def _expand(entry: Entry, by_name: Mapping[str, Entry]) -> list[Parameter]:
-    """The parameters of one entry, one a layer with `each`, with their conditions."""
-    conditions = tuple(
-        _condition(entry.name, parent, values, by_name) for parent, values in entry.when.items()
-    )
-    if entry.each is not None:
-        kind, field = entry.name.split(".")
-        return [
-            _of_layer(Parameter(f"{kind}.{number}.{field}", entry.domain, conditions), by_name)
-            for number in range(1, max(_layer_counts(entry.each, by_name)) + 1)
-        ]
-    return [_of_layer(Parameter(entry.name, entry.domain, conditions), by_name)]
+def _expand(entries: list[Entry]) -> list[Parameter]:
+    """The parameters of all entries, one a layer with `each`, with their conditions."""
+    by_name = {entry.name: entry for entry in entries}
+    pairs = [(name, entry) for entry in entries for name in _names(entry, by_name)]
+    domains: dict[str, Domain] = {}
+    for name, entry in pairs:
+        if name in domains:
+            raise MistakeError(f"space.{name}", "is given twice, once by number and once by each")
+        domains[name] = entry.domain
+    parameters = []
+    for name, entry in pairs:
+        conditions = [_condition(name, *item, domains) for item in entry.when.items()]
+        conditions += _of_layer(name, by_name)
+        parameters.append(Parameter(name, entry.domain, tuple(conditions)))
+    return parameters
+
+
+def _names(entry: Entry, by_name: Mapping[str, Entry]) -> list[str]:
+    """The entry's own name, or with `each` one for each layer that there can be."""
+    if entry.each is None:
+        return [entry.name]
+    kind, field = entry.name.split(".")
+    num_layers = max(_layer_counts(entry.each, by_name))
+    return [f"{kind}.{number}.{field}" for number in range(1, num_layers + 1)]
 
 
 def _condition(
-    name: str, parent: str, values: tuple[Scalar, ...], by_name: Mapping[str, Entry]
+    name: str, parent: str, values: tuple[Scalar, ...], domains: Mapping[str, Domain]
 ) -> Condition:
     key = f"space.{name}.when.{parent}"
-    if parent not in by_name or parent == name:
-        known = ", ".join(sorted(by_name.keys() - {name}))
-        raise MistakeError(
-            key, f"no parameter {parent!r} to depend on; there are {known or 'none'}"
-        )
-    possible = by_name[parent].domain.values
+    if parent not in domains or parent == name:
+        known = ", ".join(sorted(domains.keys() - {name})) or "none"
+        raise MistakeError(key, f"no parameter {parent!r} to depend on; there are {known}")
+    possible = domains[parent].values
     if possible is None:
         raise MistakeError(key, f"{parent} is a continuous range; a condition needs listed values")
-    for value in values:
-        if value not in possible:
-            raise MistakeError(
-                key, f"{value!r} is never a value of {parent}; allowed are {_listed(possible)}"
-            )
-    return Condition(parent, values)
+    return Condition(parent, tuple(_among(value, possible, key, parent) for value in values))
+
+
+def _among(value: Scalar, possible: Sequence[Scalar], key: str, parent: str) -> Scalar:
+    """The parent's own value that is meant: 0.3 also where three steps of 0.1 give a bit more."""
+    for candidate in possible:
+        floats = isinstance(candidate, float) and isinstance(value, float)
+        if floats and math.isclose(float(candidate), float(value), rel_tol=1e-9):
+            return candidate
+    if value not in possible:
+        listed = ", ".join(repr(candidate) for candidate in possible[:_MOST_LISTED])
+        more = ", ..." if len(possible) > _MOST_LISTED else ""
+        raise MistakeError(key, f"{value!r} is never a value of {parent}; allowed: {listed}{more}")
+    return value
 
 
 def _layer_counts(counter: str, by_name: Mapping[str, Entry]) -> tuple[int, ...]:
     """The numbers of layers that the space allows."""
     domain = by_name[counter].domain if counter in by_name else Fixed(DEFAULTS[counter])
-    counts = domain.values or ()
-    for count in counts:
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise MistakeError(f"space.{counter}", f"{count!r} is not a number of layers")
-    return tuple(int(count) for count in counts)
+    values = (domain.low, domain.high) if isinstance(domain, Int) else domain.values or ()
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_LAYERS:
+            problem = f"{value!r} is not allowed; allowed are 0 to {MAX_LAYERS} layers"
+            raise MistakeError(f"space.{counter}", problem)
+    return tuple(int(value) for value in domain.values or ())
 
 
-def _of_layer(parameter: Parameter, by_name: Mapping[str, Entry]) -> Parameter:
-    """A numbered parameter, bound to the presence of its layer."""
-    layer = layer_of(parameter.name)
+def _of_layer(name: str, by_name: Mapping[str, Entry]) -> list[Condition]:
+    """The condition that binds a numbered parameter to its layer, if that is not always there."""
+    layer = layer_of(name)
     if layer is None:
-        return parameter
+        return []
     kind, number = layer
     counter = f"{kind}_layers"
     counts = _layer_counts(counter, by_name)
     having = tuple(count for count in counts if count >= number)
     if not having:
-        raise MistakeError(
-            f"space.{parameter.name}",
-            f"there is no layer {number}: {counter} is at most {max(counts)}",
-        )
-    if len(having) == len(counts):
-        return parameter
-    return replace(parameter, when=(*parameter.when, Condition(counter, having)))
-
-
-def _check_names(parameters: list[Parameter]) -> None:
-    seen: set[str] = set()
-    for parameter in parameters:
-        if parameter.name in seen:
-            raise MistakeError(
-                f"space.{parameter.name}", "is given twice, once by number and once by each"
-            )
-        seen.add(parameter.name)
+        problem = f"there is no layer {number}: {counter} is at most {max(counts)}"
+        raise MistakeError(f"space.{name}", problem)
+    return [] if len(having) == len(counts) else [Condition(counter, having)]
 
 
 def _in_order(parameters: list[Parameter]) -> tuple[Parameter, ...]:
     """Parents before children, otherwise in the file's order."""
-    by_name = {p.name: p for p in parameters}
-    sorter = TopologicalSorter({p.name: [c.parent for c in p.when] for p in parameters})
-    try:
-        order = list(sorter.static_order())
-    except CycleError as error:
-        circle = " -> ".join(error.args[1])
-        raise MistakeError(
-            "space", f"conditions depend on each other in a circle: {circle}"
-        ) from None
-    return tuple(by_name[name] for name in order if name in by_name)
+    placed: dict[str, Parameter] = {}
+    waiting = list(parameters)
+    while waiting:
+        ready = [p for p in waiting if all(condition.parent in placed for condition in p.when)]
+        if not ready:
+            circle = ", ".join(p.name for p in waiting)
+            raise MistakeError("space", f"conditions depend on each other in a circle: {circle}")
+        placed[ready[0].name] = ready[0]
+        waiting.remove(ready[0])
+    return tuple(placed.values())
 
 
 # What must be set for a name to have an effect, so that its values can be checked.
@@ -155,52 +163,52 @@ _CONTEXT: Mapping[str, Mapping[str, Scalar]] = {
 }
 
 
-def _check_values(parameter: Parameter, model: str) -> None:
+def _check_values(parameter: Parameter, key: str, model: str) -> None:
     """Resolve the parameter's extreme values, all else at its default."""
-    domain = parameter.domain
-    values = (domain.low, domain.high) if isinstance(domain, Int | Float) else domain.values
     kind, number = layer_of(parameter.name) or ("", 0)
     layers: dict[str, Scalar] = {"conv_layers": 1, "dense_layers": 1}
     if kind:
         layers[f"{kind}_layers"] = number
-    for value in values:
+    for value in _extremes(parameter.domain):
         context = layers | dict(_CONTEXT.get(parameter.name, {}))
         try:
             resolve({**context, parameter.name: value}, model=model)
         except ValidationError as error:
-            raise MistakeError(
-                f"space.{parameter.name}", f"{value!r} is not allowed; {wanted(error)}"
-            ) from None
+            raise MistakeError(key, f"{value!r} is not allowed; {wanted(error)}") from None
         except InfeasibleConfigurationError as error:
-            raise MistakeError(f"space.{parameter.name}", str(error)) from None
+            raise MistakeError(key, str(error)) from None
+
+
+def _extremes(domain: Domain) -> Sequence[Scalar]:
+    """Every choice, or the two ends of a range."""
+    return (domain.low, domain.high) if isinstance(domain, Int | Float) else domain.values
 
 
 def _check_shapes(space: Space, image_shape: tuple[int, int, int]) -> None:
     """Refuse a space in which even the gentlest network shrinks its feature maps to nothing."""
-    possible = {p.name: p.domain.values or () for p in space.parameters}
-    num_layers = min(possible.get("conv_layers", (DEFAULTS["conv_layers"],)))
+    by_name = {parameter.name: parameter for parameter in space.parameters}
+    counter = by_name.get("conv_layers")
+    num_layers = DEFAULTS["conv_layers"] if counter is None else min(_extremes(counter.domain))
     gentlest: dict[str, Scalar] = {"conv_layers": num_layers}
     for number in range(1, int(num_layers) + 1):
         for field in ("kernel", "stride", "padding", "pool", "pool_size", "pool_padding"):
-            values = possible.get(f"conv.{number}.{field}") or possible.get(f"conv.{field}")
-            if values:
-                gentlest[f"conv.{number}.{field}"] = _gentlest(values)
+            gentlest[f"conv.{number}.{field}"] = _gentlest(number, field, by_name)
     network = resolve(gentlest, model="cnn").network
     try:
         feature_map_sizes(network, image_shape=image_shape)
     except InfeasibleConfigurationError as error:
-        raise MistakeError(
-            "space", f"no network of this space can be built: {error}, at best"
-        ) from None
+        problem = f"no network of this space can be built: {error}, at best"
+        raise MistakeError("space", problem) from None
 
 
-def _gentlest(values: tuple[Scalar, ...]) -> Scalar:
-    """The value that shrinks a feature map least: no pooling, same padding, the smallest number."""
-    for keeps in ("none", "same"):
+def _gentlest(number: int, field: str, by_name: Mapping[str, Parameter]) -> Scalar:
+    """The value of a layer's field that shrinks its feature map least."""
+    values: list[Scalar] = [ConvLayer.model_fields[field].default]
+    for name in (f"conv.{field}", f"conv.{number}.{field}"):
+        if name in by_name:
+            parameter = by_name[name]
+            values = [*(values if parameter.when else []), *_extremes(parameter.domain)]
+    for keeps in ("none", "same"):  # no pooling, padding to the same size
         if keeps in values:
             return keeps
     return min(values)
-
-
-def _listed(values: tuple[Scalar, ...]) -> str:
-    return ", ".join(repr(value) for value in values)

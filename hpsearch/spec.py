@@ -18,7 +18,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from hpsearch.algorithms import Hyperband, Positive, Pruner, Sampler, Tpe
+from hpsearch.algorithms import (
+    PRUNERS,
+    SAMPLERS,
+    WRAPPED,
+    Hyperband,
+    Positive,
+    Pruner,
+    Sampler,
+    Tpe,
+)
 from hpsearch.catalogue import DATASETS, DatasetInfo
 from hpsearch.configuration import (
     TRAINING_NAMES,
@@ -26,7 +35,7 @@ from hpsearch.configuration import (
     feature_map_sizes,
     resolve,
 )
-from hpsearch.entries import flatten
+from hpsearch.entries import flatten, normalize
 from hpsearch.errors import StudyFileError
 from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted
 from hpsearch.records import Objective
@@ -37,7 +46,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class EarlyStopping(_Table):
@@ -110,7 +119,6 @@ class StudySpec:
 
         Raises:
             InfeasibleConfigurationError: its network cannot be built for this data set's images.
-
         """
         configuration = resolve(values, model=self.model)
         feature_map_sizes(configuration.network, image_shape=self.dataset.image_shape)
@@ -148,20 +156,18 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
 
     Raises:
         StudyFileError: the file cannot be read, or anything in it is not allowed.
-
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_study(content, name=path.stem if name is None else name)
     except OSError as error:
         raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except MistakeError as mistake:
+        raise StudyFileError(f"{path}: {mistake}") from None
+    except ValueError as error:  # of tomllib, or of a text that is not UTF-8
         raise StudyFileError(f"{path}: not TOML: {error}") from None
     except RecursionError:
         raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
-    try:
-        return parse_study(content, name=path.stem if name is None else name)
-    except MistakeError as mistake:
-        raise StudyFileError(f"{path}: {mistake}") from None
 
 
 def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
@@ -169,21 +175,19 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
 
     Raises:
         MistakeError: the first thing that is wrong.
-
     """
     check_study_name(name)
     tables = dict(content)
     table = _table(tables.pop("space", None), "space")
     protocol = _table(tables.get("training", {}), "training")
-    fixed = {key: value for key, value in protocol.items() if key in TRAINING_NAMES}
+    fixed = normalize({key: value for key, value in protocol.items() if key in TRAINING_NAMES})
+    flat = normalize(flatten(table))
     tables["training"] = {key: value for key, value in protocol.items() if key not in fixed}
     document = _checked(tables)
     if document.dataset not in DATASETS:
         raise MistakeError("dataset", _not_among(document.dataset, list(DATASETS)))
     dataset = DATASETS[document.dataset]
-    space = parse_space(
-        flatten(table), training=fixed, model=document.model, image_shape=dataset.image_shape
-    )
+    space = parse_space(flat, training=fixed, model=document.model, image_shape=dataset.image_shape)
     if document.search.sampler.name == "grid" and not space.is_finite:
         continuous = next(p.name for p in space.parameters if p.domain.values is None)
         raise MistakeError(
@@ -200,7 +204,7 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
         search=document.search,
         final=document.final,
         space=space,
-        document={**dumped, "training": {**dumped["training"], **fixed}, "space": flatten(table)},
+        document={**dumped, "training": {**dumped["training"], **fixed}, "space": flat},
     )
 
 
@@ -209,7 +213,6 @@ def check_study_name(name: str) -> None:
 
     Raises:
         MistakeError: any other name.
-
     """
     if not _NAME.fullmatch(name):
         raise MistakeError(
@@ -234,49 +237,47 @@ def _checked(tables: Mapping[str, Any]) -> _Document:
 def _first_mistake(error: ValidationError) -> MistakeError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
-    tags = {"tpe", "random", "grid", "qmc", "gp", "cmaes", "none", "median", "percentile"}
-    tags |= {"halving", "hyperband", "patient"}
-    key = ".".join(part for part in path if part not in tags)
+    # pydantic puts the chosen algorithm's name into the path: search, sampler, tpe, gamma
+    keys = [
+        part
+        for i, part in enumerate(path)
+        if i == len(path) - 1 or path[i - 1 : i] not in (["sampler"], ["pruner"], ["wrapped"])
+    ]
+    key, given = ".".join(keys), first["input"]
     if first["type"] == "missing":
         return MistakeError(key, "is missing; every study file needs it")
     if first["type"] == "extra_forbidden":
-        allowed = _allowed_beside(path)
-        return UnknownKeyError(key, allowed)
-    given = first["input"]
-    if first["type"] == "union_tag_invalid" and isinstance(given, dict):
-        given = given["name"]
-        names = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
-        return MistakeError(key, _not_among(given, names))
+        beside = ".".join([*keys[:-1], ""])
+        return UnknownKeyError(key, [f"{beside}{name}" for name in _allowed_beside(path)])
+    if keys[-1] in _NAMED and first["type"] in _NO_SUCH_NAME:
+        if isinstance(given, dict) and "name" not in given:
+            return MistakeError(key, f"needs a name; allowed: {', '.join(_NAMED[keys[-1]])}")
+        given = given["name"] if isinstance(given, dict) else given
+        return MistakeError(key, _not_among(given, _NAMED[keys[-1]]))
     return MistakeError(key, f"{given!r} is not allowed; {wanted(error)}")
 
 
+_NAMED = {"sampler": SAMPLERS, "pruner": PRUNERS, "wrapped": WRAPPED}
+_NO_SUCH_NAME = ("union_tag_invalid", "union_tag_not_found", "model_attributes_type")
+
+
 def _allowed_beside(path: list[str]) -> list[str]:
-    """The keys allowed in the table in which the last part of `path` stands."""
+    """The names allowed in the table in which the last part of `path` stands."""
     schema = _Document.model_json_schema()
-    definitions = schema["$defs"]
-    tables = {
-        ("training",): definitions["Training"],
-        ("training", "early_stopping"): definitions["EarlyStopping"],
-        ("search",): definitions["Search"],
-        ("final",): definitions["Final"],
-    }
-    prefix = tuple(path[:-1])
-    if prefix[:1] == ("search",) and len(prefix) > 1:
-        chosen = [
-            d
-            for d in definitions.values()
-            if d["properties"].get("name", {}).get("const") == prefix[-1]
-        ]
-        table = chosen[0]
-    else:
-        table = tables.get(prefix, schema)
-    names = list(table["properties"])
-    if prefix == ("training",):
-        names += sorted(TRAINING_NAMES)
-    return [
-        ".".join([*path[:1], name]) if prefix else name
-        for name in [*names, *(["space"] if not prefix else [])]
-    ]
+    tables = schema["$defs"]
+    match path[:-1]:
+        case []:
+            return [*schema["properties"], "space"]
+        case ["training"]:
+            return [*tables["Training"]["properties"], *sorted(TRAINING_NAMES)]
+        case [*_, "early_stopping"]:
+            return list(tables["EarlyStopping"]["properties"])
+        case [("search" | "final") as name]:
+            return list(tables[name.capitalize()]["properties"])
+        case [*_, chosen]:
+            names = (table["properties"] for table in tables.values())
+            return next(list(n) for n in names if n.get("name", {}).get("const") == chosen)
+    raise AssertionError(path)
 
 
 def _not_among(value: object, allowed: list[str]) -> str:

@@ -26,7 +26,6 @@ def leased(record: StudyRecord) -> Iterator[Lease]:
 
     Raises:
         StudyInUseError: another live search owns it.
-
     """
     lease = Lease(record.database, record.study_id, name=record.name)
     try:
@@ -42,7 +41,6 @@ def open_study(
 
     Raises:
         ChangedStudyError: the study file or the split is another than the stored study's.
-
     """
     name = spec.name
     exists = name in database.study_names()

@@ -1,5 +1,6 @@
 """Where study files are: given by path, or by name in `./studies` or among those shipped."""
 
+import contextlib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -28,12 +29,12 @@ def find_study_file(study: str) -> Path:
 
     Raises:
         UnknownStudyError: there is none.
-
     """
     path = Path(study)
     if path.suffix == ".toml" or len(path.parts) > 1:
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError):  # a name longer than a name can be
+            if path.is_file():
+                return path
         raise UnknownStudyError(f"no study file {study}")
     known = study_files()
     if study in known:

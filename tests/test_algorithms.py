@@ -21,6 +21,7 @@ OPTUNAS = [
 ]
 # where the design or the project departs from Optuna on purpose, or Optuna has no default
 OURS = {
+    ("Tpe", "multivariate"),  # Optuna 5: None, which is true where it can be
     ("Tpe", "group"),
     ("Tpe", "constant_liar"),
     ("Qmc", "scramble"),

@@ -51,5 +51,5 @@ def test_the_checksums_are_those_of_the_real_files(name: str, data_dir: Path) ->
 
 
 def test_an_unknown_data_set_is_answered_with_those_there_are() -> None:
-    with pytest.raises(DataError, match="'cifar'.*mnist, fashion-mnist, kmnist, digits"):
+    with pytest.raises(DataError, match=r"'cifar'.*mnist, fashion-mnist, kmnist, digits"):
         dataset_info("cifar")

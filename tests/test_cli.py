@@ -80,7 +80,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with pytest.raises(SystemExit) as exit_:
             cli.main()
     assert exit_.value.code == 0
-    yield folder
+    return folder
 
 
 def tree(folder: Path) -> dict[Path, bytes]:
@@ -159,7 +159,16 @@ def test_top_json_and_csv_hold_the_same_rows_best_first(
 ) -> None:
     rows = json.loads(hpsearch("top", *at(finished), "-n", "3", "--json").out)
     table = list(csv.DictReader(io.StringIO(hpsearch("top", *at(finished), "--csv", "-").out)))
-    measures = "val_accuracy val_loss accuracy loss epochs duration_s start end".split()
+    measures = [
+        "val_accuracy",
+        "val_loss",
+        "accuracy",
+        "loss",
+        "epochs",
+        "duration_s",
+        "start",
+        "end",
+    ]
     assert list(table[0]) == ["rank", "trial", "batch_size", "learning_rate", *measures]
     assert list(rows[0]) == ["rank", "trial", "params", *measures]
     assert [row["rank"] for row in rows] == [1, 2, 3]

@@ -1,3 +1,4 @@
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -202,6 +203,7 @@ def answering(reply: bytes) -> Iterator[int]:
     ],
     ids=["not found", "another page", "cut short", "no HTTP", "no answer"],
 )
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # urllib's, of an answer not HTTP
 def test_a_download_that_goes_wrong_is_a_data_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: bytes
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_download_that_goes_wrong_is_a_data_error(
         use_mirror(monkeypatch, port=port)
         with pytest.raises(DataError, match="cannot be downloaded"):
             ensure_files(DATASETS["mnist"], data_dir=tmp_path)
+    gc.collect()  # now, not under the next test's rules
 
 
 def test_the_fingerprint_follows_the_training_files(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_subset_as_large_as_the_data_is_all_of_it() -> None:
     ],
 )
 def test_too_few_images_for_every_class_are_refused(training: Training) -> None:
-    with pytest.raises(DataError, match="training.subset and training.validation"):
+    with pytest.raises(DataError, match=r"training\.subset and training\.validation"):
         split_indices(UNEVEN, training)
 
 
@@ -94,8 +94,9 @@ def test_what_is_prepared_once_is_found_again(tmp_path: Path) -> None:
     first = prepare(tmp_path)
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
     assert prepare(tmp_path) == first
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*")
-            if path.is_file()} == times  # fmt: skip
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*") if path.is_file()
+    } == times
 
 
 def test_two_splits_share_the_images(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.entries import Entry, flatten, parse_entry
@@ -131,7 +131,13 @@ def test_an_empty_table_is_not_lost() -> None:
 names = st.text("abc", min_size=1, max_size=3)
 
 
-@given(st.recursive(st.integers(), lambda inner: st.dictionaries(names, inner, min_size=1)))
+trees = st.recursive(
+    st.integers(), lambda t: st.dictionaries(names, t, min_size=1, max_size=3), max_leaves=6
+)
+
+
+@given(trees)
+@settings(deadline=None)
 def test_flattening_keeps_every_value_under_its_dotted_path(tree: object) -> None:
     def leaf(path: list[str]) -> object:
         found: object = {"root": tree}
@@ -151,6 +157,7 @@ def test_flattening_keeps_every_value_under_its_dotted_path(tree: object) -> Non
     st.none() | st.floats(-1, 1),
     st.none() | st.booleans(),
 )
+@settings(deadline=None)
 def test_a_range_is_accepted_exactly_when_it_makes_sense(
     low: float, high: float, step: float | None, log: bool | None
 ) -> None:
@@ -158,7 +165,11 @@ def test_a_range_is_accepted_exactly_when_it_makes_sense(
     raw |= {} if step is None else {"step": step}
     raw |= {} if log is None else {"log": log}
     if low <= high and (step is None or (step > 0 and not log)):
-        assert parsed("learning_rate", raw).domain == Float(low, high, step, bool(log))
+        domain = parsed("learning_rate", raw).domain
+        assert isinstance(domain, Float)
+        assert (domain.low, domain.step, domain.log) == (low, step, bool(log))
+        # a step that does not divide the range ends it at its last whole step
+        assert domain.high == high if step is None else high - step < domain.high <= high
     else:
         with pytest.raises(MistakeError):
             parsed("learning_rate", raw)

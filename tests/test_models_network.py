@@ -363,7 +363,7 @@ CONV_LAYERS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     layers=st.lists(CONV_LAYERS, min_size=1, max_size=3).map(tuple),
     height=st.integers(1, 20),

@@ -36,7 +36,7 @@ def settings_of(sampler: dict[str, Any]) -> Sampler:
         ({"name": "cmaes"}, SPACE),
         ({"name": "cmaes", "popsize": 2, "sigma0": 0.1}, CONDITIONAL),
     ],
-    ids=lambda value: value["name"] if "name" in value else "",
+    ids=lambda value: value.get("name", ""),
 )
 def test_every_sampler_searches(sampler: dict[str, Any], space: dict[str, Any], home: Home) -> None:
     run_small(small_study(search={"sampler": sampler, "trials": 5}, space=space), home)

@@ -103,7 +103,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def test_reading_does_not_make_a_database(home: Home) -> None:
-    with pytest.raises(DatabaseError, match="no database at .* yet; `hpsearch run` makes one"):
+    with pytest.raises(DatabaseError, match=r"no database at .* yet; `hpsearch run` makes one"):
         open_database(home.database_url, create=False)
     assert not home.root.exists()
 

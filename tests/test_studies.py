@@ -249,7 +249,7 @@ def test_every_cnn_of_the_write_ups_is_in_the_wide_space(row: dict[str, Scalar])
     assert isinstance(spec.configuration(spec.space.replay(row)), Configuration)
 
 
-@pytest.mark.parametrize("units", [[64], [128], [64, 64], [128, 128], [64] * 3, [128] * 3, [256]])
+@pytest.mark.parametrize("units", [[64], [128], [128, 64], [256, 128], [64] * 3, [128] * 3, [256]])
 @pytest.mark.parametrize(
     "training",
     [

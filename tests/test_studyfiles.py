@@ -46,7 +46,7 @@ def test_a_misspelt_study_names_the_nearest(misspelt: str, right: str) -> None:
 
 
 def test_what_resembles_no_study_is_told_how_to_list_them() -> None:
-    with pytest.raises(UnknownStudyError, match="'zzz'.*hpsearch studies"):
+    with pytest.raises(UnknownStudyError, match=r"'zzz'.*hpsearch studies"):
         find_study_file("zzz")
 
 

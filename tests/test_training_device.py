@@ -1,7 +1,3 @@
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -55,20 +51,19 @@ def test_gpus_are_named_one_by_one_and_none_twice() -> None:
 
 
 def test_a_prepared_processor_computes_on_one_thread() -> None:
-    """In a process of its own: the setting is the whole process'."""
-    code = (
-        "import torch; from hpsearch.training.device import prepare_device;"
-        "torch.set_num_threads(2); print(prepare_device('cpu'), torch.get_num_threads())"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    )
-    assert done.stdout.split() == ["cpu", "1"]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert prepare_device("cpu") == torch.device("cpu")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(NUM_GPUS == 0, reason="needs a GPU")
 def test_a_prepared_gpu_is_deterministic() -> None:
-    assert prepare_device("cuda:0") == torch.device("cuda:0")
-    assert torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(mode=False)
+    try:
+        assert prepare_device("cuda:0") == torch.device("cuda:0")
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(mode=False)

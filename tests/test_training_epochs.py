@@ -84,7 +84,13 @@ def test_neighbouring_seeds_do_not_share_their_epochs_shuffling(digits: Training
 
 
 def test_a_training_learns_the_digits(digits: TrainingSet) -> None:
-    plan = make_plan(digits, {**CNN, "dropout": 0.0}, model="cnn", epochs=12, stop_after=12)
+    plan = make_plan(
+        digits,
+        {**CNN, "dropout": 0.0, "learning_rate": 0.01},
+        model="cnn",
+        epochs=12,
+        stop_after=12,
+    )
     *_, last = start(plan).epochs()
     assert last.accuracy > 0.9
     assert last.val_accuracy is not None

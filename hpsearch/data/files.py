@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import struct
 import sys
+from http.client import HTTPException
 from math import prod
 from pathlib import Path
 
@@ -42,7 +43,6 @@ def ensure_files(info: DatasetInfo, *, data_dir: Path) -> None:
 
     Raises:
         DataError: the download failed, or a file is not what it should be.
-
     """
     if info.folder is None:
         return
@@ -57,25 +57,22 @@ def _download(info: DatasetInfo, data_dir: Path) -> None:
     from torchvision import datasets  # slow to import, and needed on a machine's first run only
 
     assert info.folder is not None
+    folder = raw_folder(info, data_dir=data_dir)
+    new = [path for path in (folder, folder.parent, data_dir) if not path.exists()]
     try:
         # torchvision prints its progress on stdout, which belongs to the command's result
         with contextlib.redirect_stdout(sys.stderr):
             getattr(datasets, info.folder)(str(data_dir), train=True, download=True)
-    except (OSError, RuntimeError) as error:
-        folder = raw_folder(info, data_dir=data_dir)
-        _remove_empty(folder, folder.parent, data_dir)
+    except (OSError, RuntimeError, HTTPException) as error:
+        for path in new:  # made by the download and left empty
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{info.title} is not in {folder} and cannot be downloaded "
-            f"({str(error).splitlines()[0].rstrip(':')}); put {', '.join(_FILES)} there, "
+            f"({reason.rstrip(':')}); put {', '.join(_FILES)} there, "
             "or try a study that needs no download: --study cnn-digits"
         ) from None
-
-
-def _remove_empty(*folders: Path) -> None:
-    """Remove folders that a failed download made and left empty."""
-    for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def check_file(info: DatasetInfo, path: Path) -> None:
@@ -83,7 +80,6 @@ def check_file(info: DatasetInfo, path: Path) -> None:
 
     Raises:
         DataError: it is truncated, or another file than it should be.
-
     """
     remedy = "delete it and run `hpsearch data get " + info.name + "` to download it again"
     try:
@@ -96,6 +92,8 @@ def check_file(info: DatasetInfo, path: Path) -> None:
         raise DataError(f"{path} has {len(content):,} bytes, not {size:,}; {remedy}")
     if not content.startswith(expected):
         raise DataError(f"{path} is not the IDX file that it should be; {remedy}")
+    if "labels" in path.name and max(content[len(expected) :]) >= info.num_classes:
+        raise DataError(f"{path} has labels beyond {info.num_classes - 1}; {remedy}")
     md5 = info.md5.get(path.name)
     if md5 is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise DataError(f"{path} is damaged (its MD5 is not {md5}); {remedy}")
@@ -121,10 +119,16 @@ def read_test(info: DatasetInfo, *, data_dir: Path) -> tuple[Images, Labels]:
 def _read(info: DatasetInfo, data_dir: Path, *, train: bool) -> tuple[Images, Labels]:
     if info.folder is None:
         return _read_digits(train=train)
-    from torchvision import datasets
+    folder = raw_folder(info, data_dir=data_dir)
+    images, labels = (TRAIN_IMAGES, TRAIN_LABELS) if train else (TEST_IMAGES, TEST_LABELS)
+    pixels = _read_idx(info, folder / images).reshape(-1, *info.image_shape)
+    return pixels, _read_idx(info, folder / labels).astype(np.int64)
 
-    dataset = getattr(datasets, info.folder)(str(data_dir), train=train, download=False)
-    return dataset.data.numpy().reshape(-1, *info.image_shape), dataset.targets.numpy()
+
+def _read_idx(info: DatasetInfo, path: Path) -> NDArray[np.uint8]:
+    """The checked file's own bytes; torchvision would prefer a processed copy, if there is one."""
+    offset = len(_expected_header(info, path.name))
+    return np.frombuffer(path.read_bytes(), dtype=np.uint8, offset=offset)
 
 
 def _read_digits(*, train: bool) -> tuple[Images, Labels]:

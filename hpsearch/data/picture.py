@@ -23,7 +23,6 @@ def save_samples(
         labels: (N,) int64.
         info: the data set, for the class names.
         columns: pictures a row, and rows.
-
     """
     sheet = Image.new("L", (columns * _CELL, columns * (_CELL + _CAPTION)), color=255)
     draw = ImageDraw.Draw(sheet)

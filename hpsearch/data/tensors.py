@@ -31,14 +31,16 @@ class ImageSet:
         order = torch.randperm(len(self), generator=generator)
         return self.indices[order.to(self.indices.device)]
 
-    def batches(self, order: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(
+        self, order: Tensor, batch_size: int, *, drop_single: bool = True
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches along `order`: images (B, C, H, W) float in [0, 1], labels (B,).
 
-        The last batch holds the rest; a rest of one image is left out, because batch norm has no
-        variance to take from it.
+        The last batch holds the rest. With `drop_single` a rest of one image is left out, because
+        batch norm has no variance to take from it in training.
         """
         for batch in torch.split(order, batch_size):
-            if len(batch) == 1 and batch_size > 1 and len(order) > 1:
+            if drop_single and len(batch) == 1 and batch_size > 1 and len(order) > 1:
                 return
             yield self.images[batch].float().div_(255), self.labels[batch]
 

@@ -47,7 +47,6 @@ def split_indices(labels: Labels, training: Training) -> Split:
 
     Raises:
         DataError: too few images for a share of every class on either side.
-
     """
     from sklearn.model_selection import train_test_split
 
@@ -77,7 +76,6 @@ def prepare_training_set(
 
     Raises:
         DataError: the data set is missing, damaged or too small for the split.
-
     """
     ensure_files(info, data_dir=data_dir)
     content = fingerprint_train(info, data_dir=data_dir)

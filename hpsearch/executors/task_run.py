@@ -45,7 +45,9 @@ class TaskRun:
         except (torch.OutOfMemoryError, MemoryError) as error:
             yield self._failed("out-of-memory", error)
         except Exception as error:  # a model's own mistake must not end the search
-            yield self._failed("error", error)
+            # on the CPU, PyTorch has no exception of its own for want of memory
+            outcome = "out-of-memory" if "DefaultCPUAllocator" in str(error) else "error"
+            yield self._failed(outcome, error)
 
     def save_checkpoint(self) -> None:
         """Save the training as it is after its last finished epoch."""

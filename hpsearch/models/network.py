@@ -5,13 +5,19 @@ flatten, dropout, dense1, ..., output. The output is logits; softmax is part of 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from hpsearch.configuration import ConvLayer, Network, feature_map_sizes
+from hpsearch.configuration import (
+    ConvLayer,
+    Network,
+    Padding,
+    feature_map_sizes,
+    window_steps,
+)
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 _INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -32,7 +38,6 @@ def build_network(
 
     Raises:
         InfeasibleConfigurationError: a layer would leave no pixel.
-
     """
     layers = OrderedDict(_layers(network, image_shape, num_classes))
     module = nn.Sequential(layers)
@@ -73,7 +78,7 @@ def _layers(
 def _conv_block(
     number: int, conv: ConvLayer, network: Network, channels: int, size: tuple[int, int]
 ) -> Iterator[tuple[str, nn.Module]]:
-    left, right, top, bottom = _same_padding(conv, size)
+    left, right, top, bottom = _same_padding(conv.kernel, conv.stride, conv.padding, size)
     symmetric = left == right and top == bottom
     if not symmetric:
         yield f"pad{number}", nn.ZeroPad2d((left, right, top, bottom))
@@ -88,19 +93,25 @@ def _conv_block(
         pool = (
             nn.MaxPool2d if conv.pool == "max" else partial(nn.AvgPool2d, count_include_pad=False)
         )
-        yield f"pool{number}", pool(conv.pool_size, ceil_mode=conv.pool_padding == "same")
+        after_conv = [window_steps(n, conv.kernel, conv.stride, conv.padding) for n in size]
+        left, _, top, _ = _same_padding(
+            conv.pool_size, conv.pool_size, conv.pool_padding, after_conv
+        )
+        ceil = conv.pool_padding == "same"  # gives the right and the bottom the odd pixel
+        yield f"pool{number}", pool(conv.pool_size, padding=(top, left), ceil_mode=ceil)
     if conv.pool == "max":
         # after the pooling: relu, sigmoid and tanh rise, so the largest activation is the
         # activation of the largest, and a quarter of them is left to compute
         yield activation
 
 
-def _same_padding(conv: ConvLayer, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _same_padding(
+    window: int, stride: int, padding: Padding, size: Sequence[int]
+) -> tuple[int, int, int, int]:
     """Left, right, top, bottom as TensorFlow pads: an odd pixel goes to the right and bottom."""
-    if conv.padding == "valid":
+    if padding == "valid":
         return 0, 0, 0, 0
-    totals = [max((-(-n // conv.stride) - 1) * conv.stride + conv.kernel - n, 0) for n in size]
-    height, width = totals
+    height, width = (max((-(-n // stride) - 1) * stride + window - n, 0) for n in size)
     return width // 2, width - width // 2, height // 2, height - height // 2
 
 

@@ -53,7 +53,6 @@ class Database:
 
         Raises:
             UnknownStudyError: there is none of that name.
-
         """
         from difflib import get_close_matches
 
@@ -94,7 +93,6 @@ def sqlite_path(url: str) -> Path | None:
 
     Raises:
         DatabaseError: that is no URL.
-
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
@@ -112,7 +110,6 @@ def open_database(url: str, *, create: bool) -> Database:
     Raises:
         DatabaseError: it is not there (and must not be made), not a database, not writable, made by
             something newer, or its URL makes no sense.
-
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # what is new is ours to tell
     path = sqlite_path(url)

@@ -57,7 +57,6 @@ class Lease:
 
     Raises:
         StudyInUseError: another live search owns the study.
-
     """
 
     def __init__(self, database: Database, study_id: int, *, name: str) -> None:

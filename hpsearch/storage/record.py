@@ -96,7 +96,6 @@ class StudyRecord:
 
         Raises:
             UnknownStudyError: there is none of that name.
-
         """
         study = database.load_study(name)
         if DOCUMENT not in study.user_attrs:

@@ -1,6 +1,8 @@
 """Checkpoints of trainings under way: written whole or not at all, read without running code."""
 
 import pickle
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,11 +27,22 @@ def save_checkpoint(path: Path, training: Resumable, *, plan: str) -> None:
 
 def load_checkpoint(path: Path, training: Resumable, *, plan: str, device: torch.device) -> bool:
     """Continue from a checkpoint; False if there is none of this plan that can be read."""
+    if not _is_whole(path):
+        return False  # none, or damaged: the training starts over and gives the same numbers
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-    except (FileNotFoundError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
-        return False  # none, or damaged: the training starts over and gives the same numbers
-    if state.pop("plan", None) != plan:
+    except (RuntimeError, pickle.UnpicklingError):
+        return False  # an archive, but none of ours
+    if not isinstance(state, dict) or state.pop("plan", None) != plan:
         return False
     training.load_state(state)
     return True
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether every part of the archive has its checksum, which torch.load does not look at."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, zlib.error):
+        return False

@@ -15,7 +15,6 @@ def available_devices(wanted: str) -> list[str]:
 
     Raises:
         DeviceError: the machine has no such device.
-
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     there = f"this machine has {_gpus(count)}; allowed: auto, cpu, cuda, cuda:N[,N...]"

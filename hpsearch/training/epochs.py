@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +34,14 @@ _VALIDATION_BATCH = 512  # images; larger ones leave a CPU's cache
 
 class DivergedError(HpsearchError):
     """The loss is not a finite number any more."""
+
+
+class _TrainingPass(NamedTuple):
+    """What one pass over the training images measured."""
+
+    loss: float  # mean over the images, as the weights moved
+    accuracy: float
+    learning_rate: float  # at the last step
 
 
 class Training:
@@ -71,7 +79,6 @@ class Training:
 
         Raises:
             DivergedError: a loss is not finite; the epoch is not counted.
-
         """
         while not self._is_finished():
             metrics = self._run_epoch(len(self.history) + 1)
@@ -108,28 +115,28 @@ class Training:
         seed = _epoch_seed(self.plan.seed, epoch)
         torch.manual_seed(seed)  # dropout
         order = self._train.shuffled(torch.Generator().manual_seed(seed))
-        loss, accuracy = self._train_on(order)
-        rate = self.optimizer.param_groups[0]["lr"]
+        trained = self._train_on(order)
         val_loss, val_accuracy = (
             (None, None) if self._validation is None else self._validate(self._validation)
         )
         duration_s = time.perf_counter() - start
         return EpochMetrics(
             epoch=epoch,
-            loss=loss,
-            accuracy=accuracy,
+            loss=trained.loss,
+            accuracy=trained.accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
-            learning_rate=float(rate),
+            learning_rate=trained.learning_rate,
             duration_s=duration_s,
             images_per_s=len(self._train) / duration_s,
         )
 
-    def _train_on(self, order: Tensor) -> tuple[float, float]:
-        """One pass over the images; mean loss and accuracy as the weights moved."""
+    def _train_on(self, order: Tensor) -> _TrainingPass:
+        """One pass over the images."""
         self.module.train()
         loss_sum, num_correct = self._zeros()
         num_images = 0
+        rate = 0.0
         for images, labels in self._train.batches(order, self.plan.configuration.batch_size):
             self.optimizer.zero_grad(set_to_none=True)
             with autocast(self.precision, self.device):
@@ -137,19 +144,23 @@ class Training:
                 loss = cross_entropy(logits, labels)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
+            rate = self.optimizer.param_groups[0]["lr"]
             if self.schedule:
                 self.schedule.step()
             loss_sum += loss.detach() * len(labels)
             num_correct += (logits.detach().argmax(1) == labels).sum()
             num_images += len(labels)
-        return float(loss_sum) / num_images, int(num_correct) / num_images  # waits for the device
+        # the one wait for the device
+        return _TrainingPass(float(loss_sum) / num_images, int(num_correct) / num_images, rate)
 
     def _validate(self, validation: ImageSet) -> tuple[float, float]:
         """Mean loss and accuracy of the network as it is."""
         self.module.eval()
         loss_sum, num_correct = self._zeros()
         with torch.inference_mode(), autocast(self.precision, self.device):
-            for images, labels in validation.batches(validation.indices, _VALIDATION_BATCH):
+            for images, labels in validation.batches(
+                validation.indices, _VALIDATION_BATCH, drop_single=False
+            ):
                 logits = self.module(images)
                 loss_sum += cross_entropy(logits, labels, reduction="sum")
                 num_correct += (logits.argmax(1) == labels).sum()

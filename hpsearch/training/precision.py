@@ -33,7 +33,6 @@ def choose_precision(module: nn.Module, images: Tensor, labels: Tensor) -> Preci
         module: the network, left as it is.
         images: one batch, (B, C, H, W) float.
         labels: (B,) int64.
-
     """
     device = images.device
     if device.type == "cpu" and not _cpu_has_bf16():

@@ -1,0 +1,188 @@
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+from small_studies import Seen, numbers_of, rows, run_small, small_study, stored
+
+from hpsearch.errors import DeviceError, InterruptedRunError, StudyInUseError
+from hpsearch.home import Home
+from hpsearch.interruption import Interruption
+from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.run import RunRequest, physical_cores, worker_devices
+from hpsearch.storage.record import OUTCOME
+from hpsearch.study import leased
+
+
+def worker_pids() -> list[int]:
+    children = psutil.Process().children()
+    return [child.pid for child in children if "hpsearch.executors.worker" in child.cmdline()]
+
+
+class Killer(Seen):
+    """Kills the worker of trial 0 after some epochs of it, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.killed: list[int] = []
+
+    def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+        super().epoch(key, metrics)
+        if key.trial == 0 and metrics.epoch == 3 and not self.killed:
+            self.killed = worker_pids()
+            for pid in self.killed:
+                os.kill(pid, signal.SIGKILL)
+
+
+class Interrupter(Seen):
+    """Presses Ctrl-C in the second epoch."""
+
+    def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+        super().epoch(key, metrics)
+        if metrics.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> Home:
+    return Home(tmp_path / "undisturbed")
+
+
+def gap_free(home: Home) -> bool:
+    with stored(home) as record:
+        histories = record.all_epochs(role="search").values()
+    return all([m.epoch for m in h] == list(range(1, len(h) + 1)) for h in histories)
+
+
+def test_two_workers_keep_the_budget_exactly(home: Home) -> None:
+    spec = small_study()
+    observer = Seen()
+    run_small(spec, home, trials=7, workers=2, observer=observer)
+    assert worker_pids() == []
+    assert len(observer.outcomes) == 7
+    run_small(spec, home, trials=9)
+    with stored(home) as record:
+        assert [state for _, state, _ in rows(record)] == ["COMPLETE"] * 9
+        assert [run.environment["workers"] for run in record.runs()] == [2, 1]
+        before = rows(record), record.all_epochs(role="search")
+    observer = Seen()
+    for workers in (0, 2):
+        run_small(spec, home, trials=9, workers=workers, observer=observer)
+    assert observer.started_keys == observer.phases == []
+    with stored(home) as record:
+        assert (rows(record), record.all_epochs(role="search")) == before
+        assert len(record.runs()) == 2
+
+
+def test_a_killed_workers_trial_is_continued_under_its_own_number(
+    home: Home, undisturbed: Home
+) -> None:
+    spec = small_study(training={"epochs": 30}, search={"trials": 1})
+    observer = Killer()
+    run_small(spec, home, workers=1, observer=observer)
+    run_small(spec, undisturbed)
+    assert observer.killed
+    assert observer.started_keys == [TrainingKey("search", 0)] * 2
+    with stored(home) as record, stored(undisturbed) as other:
+        assert rows(record) == rows(other)
+        assert numbers_of(record) == numbers_of(other)
+
+
+def test_an_interrupted_run_is_carried_on(home: Home, undisturbed: Home) -> None:
+    spec = small_study(training={"epochs": 4}, search={"trials": 2})
+    with pytest.raises(InterruptedRunError):
+        run_small(spec, home, observer=Interrupter())
+    with stored(home) as record:
+        assert [state for _, state, _ in rows(record)] == ["RUNNING"]
+    run_small(spec, home)
+    assert gap_free(home)
+    run_small(spec, undisturbed, trials=1)
+    with stored(home) as record, stored(undisturbed) as other:
+        assert rows(record)[:1] == rows(other)
+        assert [state for _, state, _ in rows(record)] == ["COMPLETE"] * 2
+        key = TrainingKey("search", 0)
+        assert numbers_of(record)[key] == numbers_of(other)[key]
+
+
+def test_a_study_that_is_searched_is_refused_before_anything_is_written(home: Home) -> None:
+    run_small(small_study(), home, trials=1)
+    with stored(home) as record:
+        with leased(record), pytest.raises(StudyInUseError, match=f"process {os.getpid()} "):
+            run_small(small_study(), home)
+        assert len(record.runs()) == 1
+
+
+def test_a_run_that_ends_gives_the_study_and_the_signals_back(home: Home) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(InterruptedRunError):
+        run_small(small_study(), home, observer=Interrupter())
+    assert signal.getsignal(signal.SIGINT) is before
+    with stored(home) as record, leased(record), Interruption() as interruption:
+        assert not interruption.requested
+
+
+def test_a_run_is_recorded_with_what_it_ran_with(home: Home) -> None:
+    run_small(small_study(), home, trials=2)
+    with stored(home) as record:
+        (run,) = record.runs()
+        split = record.study.user_attrs["hpsearch:split"]
+    assert run.environment["trials"] == 2
+    assert run.environment["devices"] == ["inline"]
+    assert run.environment["split"] == split
+    assert {"torch", "optuna"} <= run.environment["packages"].keys()
+    assert run.last_alive >= run.started
+
+
+def request(home: Home, **settings: object) -> RunRequest:
+    defaults = {"storage": home.database_url, "data_dir": home.root, "trials": 1}
+    return RunRequest(spec=small_study(), home=home, **{**defaults, **settings})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 5])
+def test_there_are_as_many_workers_as_asked_for(workers: int, home: Home) -> None:
+    assert worker_devices(request(home, device="cpu", workers=workers)) == ["cpu"] * workers
+
+
+def test_by_default_there_is_a_worker_for_each_physical_core(home: Home) -> None:
+    assert worker_devices(request(home, device="cpu")) == ["cpu"] * physical_cores()
+    assert 1 <= physical_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", "cuda:x", ""])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_made(
+    device: str, home: Home
+) -> None:
+    with pytest.raises(DeviceError, match="--device"):
+        run_small(small_study(), home, device=device)
+    with pytest.raises(DeviceError):
+        worker_devices(request(home, device=device))
+    assert not home.cache.exists()
+
+
+def test_two_workers_search_the_real_fashion_mnist(home: Home, data_dir: Path) -> None:
+    spec = small_study(
+        dataset="fashion-mnist",
+        training={"subset": 2000, "epochs": 2, "validation": 0.15},
+        space={
+            "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+            "batch_size": [16, 32],
+            "dense.units": 32,
+        },
+        search={"trials": 4},
+    )
+    result = run_small(spec, home, workers=2, data_dir=data_dir, test=True)
+    assert result.reading is not None
+    (tested,) = result.reading.evaluations
+    # far above chance, which is 0.1, after 2 epochs of 2,000 images
+    assert 0.5 < tested.accuracy < 0.95
+    assert [sum(row) for row in tested.confusion] == [1000] * 10
+    with stored(home) as record:
+        assert Counter(trial.user_attrs[OUTCOME] for trial in record.study.trials) == {
+            "complete": 4
+        }
+        assert {len(epochs) for epochs in record.all_epochs(role="search").values()} == {2}
+        # 2,000 images, 15 % held out, seen by each of 2 epochs
+        epochs = record.epochs(TrainingKey("search", 0))
+        assert epochs[0].images_per_s * epochs[0].duration_s == pytest.approx(1700)
