@@ -99,7 +99,13 @@ def run_small(
 ) -> RunResult:
     """Run a study to the file's number of trials in this process, without testing the winner."""
     make_database(home)
-    settings = {"data_dir": home.root, "trials": spec.search.trials, "workers": 0, "test": False, **request}
+    settings = {
+        "data_dir": home.root,
+        "trials": spec.search.trials,
+        "workers": 0,
+        "test": False,
+        **request,
+    }
     return run_study(
         RunRequest(spec=spec, home=home, storage=home.database_url, **settings),
         observer=observer or Seen(),

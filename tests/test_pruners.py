@@ -10,6 +10,7 @@ from hpsearch.pruners import build_pruner
 from hpsearch.spec import Search
 
 EPOCHS = 8
+HOPELESS = [0.2] + [0.1] * (EPOCHS - 1)
 PRUNERS: dict[str, dict[str, Any]] = {
     "none": {"name": "none"},
     "median": {"name": "median", "n_startup_trials": 1},
@@ -72,21 +73,21 @@ def test_a_trial_that_leads_all_the_way_is_never_pruned(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PRUNERS if name != "none"])
 def test_a_hopeless_trial_is_pruned_by_all_but_none(name: str) -> None:
-    assert judged(PRUNERS[name], [0.1] * EPOCHS)[-1] > 0
-    assert judged(PRUNERS["none"], [0.1] * EPOCHS)[-1] == 0
+    assert judged(PRUNERS[name], HOPELESS)[-1] > 0
+    assert judged(PRUNERS["none"], HOPELESS)[-1] == 0
 
 
 @pytest.mark.parametrize("warmup", [0, 3])
 def test_warm_up_spares_the_epochs_before_it(warmup: int) -> None:
     pruner = {**PRUNERS["median"], "n_warmup_steps": warmup}
-    assert judged(pruner, [0.1] * EPOCHS)[-1] == max(1, warmup)
+    assert judged(pruner, HOPELESS)[-1] == max(1, warmup)
 
 
 def test_halving_judges_first_after_min_resource() -> None:
-    assert judged({**PRUNERS["halving"], "min_resource": 4}, [0.1] * EPOCHS)[-1] == 4
+    assert judged({**PRUNERS["halving"], "min_resource": 4}, HOPELESS)[-1] == 4
 
 
 @pytest.mark.parametrize(("patience", "epoch"), [(1, 3), (3, 5)])
-def test_patience_counts_epochs_without_improvement(patience: int, epoch: int) -> None:
-    values = [0.1, 0.2] + [0.2] * (EPOCHS - 2)
-    assert judged({"name": "patient", "patience": patience}, values)[-1] == epoch
+def test_patience_counts_epochs_below_the_best(patience: int, epoch: int) -> None:
+    # Optuna compares the last patience + 1 epochs with those before them
+    assert judged({"name": "patient", "patience": patience}, HOPELESS)[-1] == epoch
