@@ -61,7 +61,6 @@ class CmaEs(_Settings):
 
     name: Literal["cmaes"] = "cmaes"
     n_startup_trials: Count = 1
-    sigma0: Annotated[float, Field(gt=0)] | None = None  # None: a sixth of the smallest range
     popsize: Annotated[int, Field(ge=2)] | None = None  # None: 4 + floor(3 ln(dimensions))
     with_margin: bool = True  # keeps the variance of integers from collapsing
     consider_pruned_trials: bool = False
@@ -116,7 +115,7 @@ Wrapped = Annotated[
 
 
 class Patient(_Settings):
-    """Lets `wrapped` prune only after `patience` epochs without improvement."""
+    """Lets `wrapped` prune only after `patience` epochs that were worse than the best before."""
 
     name: Literal["patient"] = "patient"
     patience: Count = 5

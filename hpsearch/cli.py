@@ -228,7 +228,7 @@ def test(
             home=Home(home),
             storage=url,
             data_dir=data_dir,
-            trials=0,  # the search is over
+            trials=None,
             device=device,
             workers=workers,
             workers_per_gpu=workers_per_gpu,

@@ -6,9 +6,11 @@ out with the untried configuration that differs least from what it proposed; the
 takes the next untried one.
 """
 
+import contextlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import optuna
 from optuna.trial import Trial, TrialState
@@ -16,12 +18,11 @@ from optuna.trial import Trial, TrialState
 from hpsearch.configuration import Configuration
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.space import Scalar
-from hpsearch.spec import StudySpec
+from hpsearch.spec import LARGEST_GRID, StudySpec
 from hpsearch.storage.record import CONFIGURATION, OUTCOME, REASON, is_duplicate
 
 _REPEATS_BEFORE_HELP = 1
-_REPEATS_BEFORE_GIVING_UP = 500
-_LARGEST_GRID = 100_000  # combinations; more are hardly ever used up
+_DRAWS_BEFORE_GIVING_UP = 1_000  # of random configurations of a space too large to list
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,26 @@ class Proposals:
                 self._running.append(trial._trial_id)
             elif fingerprint and trial.state != TrialState.FAIL and not is_duplicate(trial):
                 self._seen[fingerprint] = trial.number
-        self._untried = self._untried_values() if self._is_grid else None
+        self._random = random.Random(spec.training.seed)
 
     @property
-    def _is_grid(self) -> bool:
-        return self._spec.search.sampler.name == "grid"
+    def is_exhausted(self) -> bool:
+        """Whether every different configuration of a space that can be listed was tried."""
+        return self._untried is not None and not self._untried and not self._running
+
+    @cached_property
+    def _untried(self) -> dict[str, dict[str, Scalar]] | None:
+        """What is left of a space that can be listed, by fingerprint, in the seed's order."""
+        space = self._spec.space
+        if space.count_at_most(LARGEST_GRID) is None:
+            return None
+        combinations = list(space.grid())
+        random.Random(self._spec.training.seed).shuffle(combinations)
+        untried: dict[str, dict[str, Scalar]] = {}
+        for values in combinations:
+            with contextlib.suppress(InfeasibleConfigurationError):
+                untried.setdefault(self._spec.configuration(values).fingerprint, values)
+        return {f: values for f, values in untried.items() if f not in self._seen}
 
     def take_over(self) -> Proposal | Refusal | None:
         """The next trial that an earlier run left running, under its own number."""
@@ -76,17 +92,18 @@ class Proposals:
 
     def next(self) -> Proposal | Refusal | Exhausted:
         """A new trial."""
+        is_grid = self._spec.search.sampler.name == "grid"
         repeated: Mapping[str, Scalar] = {}
-        for repeats in range(_REPEATS_BEFORE_GIVING_UP):
-            needs_help = self._is_grid or repeats >= _REPEATS_BEFORE_HELP
-            if needs_help and not self._enqueue_untried(repeated) and self._spec.space.is_finite:
+        repeats = 0
+        while True:
+            needs_help = is_grid or repeats >= _REPEATS_BEFORE_HELP
+            if self.is_exhausted or (needs_help and not self._enqueue_untried(repeated)):
                 return Exhausted()
             trial = self._study.ask()
             admitted = self._admit(trial)
             if admitted is not None:
                 return admitted
-            repeated = trial.params
-        return Exhausted()
+            repeated, repeats = trial.params, repeats + 1
 
     def _admit(self, trial: Trial) -> Proposal | Refusal | None:
         """Resolve a trial's values; None for a repeat, which is told as one."""
@@ -105,39 +122,34 @@ class Proposals:
             trial.set_user_attr(REASON, f"repeats trial {first}")
             self._study.tell(trial, state=TrialState.FAIL)
             return None
+        if self._untried is not None:
+            self._untried.pop(fingerprint, None)
         if CONFIGURATION not in trial.user_attrs:
             trial.set_user_attr(CONFIGURATION, fingerprint)
         return Proposal(trial, configuration)
 
     def _enqueue_untried(self, repeated: Mapping[str, Scalar]) -> bool:
-        """Make the next `ask` give the untried combination nearest to what was repeated.
-
-        False if there is none.
-        """
-        if self._untried is None:
-            self._untried = self._untried_values()
-        self._untried = [values for values in self._untried if not self._is_tried(values)]
-        if not self._untried:
+        """Make the next `ask` give a configuration that was not tried; False if there is none."""
+        values = self._nearest_untried(repeated) if self._untried else self._random_untried()
+        if values is None:
             return False
+        self._study.enqueue_trial(self._spec.space.searched(values))
+        return True
+
+    def _nearest_untried(self, repeated: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """The one that differs from what was repeated in the fewest parameters."""
+        assert self._untried
 
         def distance(values: dict[str, Scalar]) -> int:
             return sum(values.get(name) != value for name, value in repeated.items())
 
-        nearest = min(self._untried, key=distance)  # of equals the first, so the seed decides
-        self._study.enqueue_trial(self._spec.space.searched(nearest))
-        return True
+        return min(self._untried.values(), key=distance)  # of equals the first: the seed decides
 
-    def _untried_values(self) -> list[dict[str, Scalar]]:
-        """Every combination of a finite space in an order that the study's seed decides."""
-        space = self._spec.space
-        if space.count_at_most(_LARGEST_GRID) is None:
-            return []
-        values = list(space.grid())
-        random.Random(self._spec.training.seed).shuffle(values)
-        return values
-
-    def _is_tried(self, values: dict[str, Scalar]) -> bool:
-        try:
-            return self._spec.configuration(values).fingerprint in self._seen
-        except InfeasibleConfigurationError:
-            return True
+    def _random_untried(self) -> dict[str, Scalar] | None:
+        """One drawn from a space that is too large to list."""
+        for _ in range(_DRAWS_BEFORE_GIVING_UP):
+            values = self._spec.space.draw(self._random)
+            with contextlib.suppress(InfeasibleConfigurationError):
+                if self._spec.configuration(values).fingerprint not in self._seen:
+                    return values
+        return None

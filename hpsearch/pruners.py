@@ -1,6 +1,9 @@
 """From a study file's pruner to Optuna's, every argument passed explicitly."""
 
+import warnings
+
 from optuna import pruners
+from optuna.exceptions import ExperimentalWarning
 
 from hpsearch import algorithms
 
@@ -45,6 +48,9 @@ def build_pruner(settings: algorithms.Pruner, *, epochs: int) -> pruners.BasePru
                 if isinstance(settings.wrapped, algorithms.NoPruner)
                 else build_pruner(settings.wrapped, epochs=epochs)
             )
-            return pruners.PatientPruner(
-                wrapped, patience=settings.patience, min_delta=settings.min_delta
-            )
+            with warnings.catch_warnings():
+                # the study file chose it; Optuna's word that it may change helps nobody here
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                return pruners.PatientPruner(
+                    wrapped, patience=settings.patience, min_delta=settings.min_delta
+                )

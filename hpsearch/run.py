@@ -5,6 +5,7 @@
 Everything that can be wrong with a request is found before anything is written for the study.
 """
 
+import hashlib
 import os
 import platform
 import sys
@@ -28,12 +29,13 @@ from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
 from hpsearch.interruption import Interruption
+from hpsearch.proposals import Proposals
 from hpsearch.search import Search, SearchEnd, num_finished
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.record import StudyRecord, TestReading
-from hpsearch.study import leased, open_study
+from hpsearch.study import leased, open_study, prepare_study
 from hpsearch.training.device import available_devices
 
 _RENEW_EVERY_S = 5.0
@@ -47,7 +49,7 @@ class RunRequest:
     home: Home
     storage: str
     data_dir: Path
-    trials: int
+    trials: int | None  # finished trials in total; None: the search is over, retrain and test
     timeout_s: float | None = None
     device: str = "auto"
     workers: int | None = None  # None: one a GPU, or one a physical core; 0: in this process
@@ -89,7 +91,9 @@ def worker_devices(request: RunRequest) -> list[str]:
 def physical_cores() -> int:
     """The physical cores that this process may use."""
     physical = psutil.cpu_count(logical=False) or 1
-    return max(1, min(physical, len(os.sched_getaffinity(0))))
+    if hasattr(os, "sched_getaffinity"):  # Linux, where a container may have a share only
+        return max(1, min(physical, len(os.sched_getaffinity(0))))
+    return physical
 
 
 def make_executor(request: RunRequest) -> Callable[[], Executor]:
@@ -103,6 +107,15 @@ def make_executor(request: RunRequest) -> Callable[[], Executor]:
         inline = available_devices(request.device)[0]
         return lambda: InlineExecutor(device=inline)
     return lambda: LocalExecutor(devices)
+
+
+def code_fingerprint() -> str:
+    """16 hexadecimal digits over the package's source: the code version, also between releases."""
+    package = Path(hpsearch.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
@@ -122,6 +135,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         study = open_study(database, spec, training_set, home=home, restart=request.restart)
         record = StudyRecord(database, study)
         with leased(record) as lease, Interruption() as interruption:
+            prepare_study(study, spec, training_set)
             run = _Run(request, record, training_set, lease, observer, interruption)
             if run.is_complete():
                 return run.stored_result()
@@ -161,8 +175,14 @@ class _Run:
 
     def is_complete(self) -> bool:
         """Whether everything that is asked for is stored already."""
-        enough = num_finished(self._record.study) >= self._request.trials
-        return enough and not self._must_test()
+        return self._search_end() is not None and not self._must_test()
+
+    def _search_end(self) -> SearchEnd | None:
+        """How the search has ended; None if it has not."""
+        if num_finished(self._record.study) >= (self._request.trials or 0):
+            return "budget"
+        proposals = Proposals(self._request.spec, self._record.study)
+        return "exhausted" if proposals.is_exhausted else None
 
     def _must_test(self) -> bool:
         request = self._request
@@ -170,7 +190,9 @@ class _Run:
 
     def stored_result(self) -> RunResult:
         """The result of an earlier run."""
-        return RunResult("budget", None, self._record.last_reading(), read_now=False)
+        end = self._search_end()
+        assert end is not None
+        return RunResult(end, None, self._record.last_reading(), read_now=False)
 
     def go(self, executor: Executor) -> RunResult:
         """Search to the budget, then choose, retrain and test what is not tested yet."""
@@ -184,8 +206,10 @@ class _Run:
             keep_alive=self._keep_alive,
         )
         parts = (spec, self._record, dispatcher, self._training_set)
-        search = Search(*parts, home=request.home, observer=self._observer)
-        end = search.run(trials=request.trials, timeout_s=request.timeout_s)
+        end: SearchEnd = "budget"
+        if request.trials is not None:
+            search = Search(*parts, home=request.home, observer=self._observer)
+            end = search.run(trials=request.trials, timeout_s=request.timeout_s)
         winner, reading, must_test = None, self._record.last_reading(), self._must_test()
         if must_test:
             evaluation = Evaluation(*parts, home=request.home, observer=self._observer)
@@ -211,6 +235,7 @@ class _Run:
             "command": sys.argv,
             "trials": request.trials,
             "hpsearch": hpsearch.__version__,
+            "code": code_fingerprint(),
             "python": platform.python_version(),
             "packages": {
                 name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")

@@ -61,7 +61,6 @@ def build_sampler(
             case algorithms.CmaEs():
                 return samplers.CmaEsSampler(
                     x0=None,
-                    sigma0=settings.sigma0,
                     n_startup_trials=settings.n_startup_trials,
                     independent_sampler=samplers.RandomSampler(seed=fresh),
                     warn_independent_sampling=False,

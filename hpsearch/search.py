@@ -28,7 +28,7 @@ from hpsearch.executors.messages import (
 )
 from hpsearch.home import Home
 from hpsearch.proposals import Exhausted, Proposal, Proposals, Refusal
-from hpsearch.records import Role, TrainingKey, best_epoch
+from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import (
     FINISHED,
@@ -133,17 +133,18 @@ class Search:
     def _start(self, proposal: Proposal) -> None:
         trial = proposal.trial
         key = TrainingKey("search", trial.number)
+        frozen = self._study._storage.get_trial(trial._trial_id)
+        self._active[key] = _Active(trial, set(frozen.intermediate_values))
         known = self._record.epochs(key)
-        self._active[key] = _Active(trial, set())
-        for metrics in known:  # told to Optuna before the search was cut off, but for the last
-            self._report(key, metrics.epoch, metrics.value_of(self._spec.objective))
-        self._dispatcher.submit(
-            Task(
-                key=key,
-                plan=self._plan(proposal, key),
-                checkpoint=self._home.checkpoint(self._record.name, key),
-            )
-        )
+        for metrics in known:
+            # an epoch that Optuna has not heard of: the search was cut off just then
+            if self._is_to_be_pruned(key, metrics):
+                self._end(key, "pruned", f"after epoch {metrics.epoch}")
+                return
+        checkpoint = self._home.checkpoint(self._record.name, key)
+        self._dispatcher.submit(Task(key, self._plan(proposal, key), checkpoint))
+        for metrics in known:
+            self._observer.epoch(key, metrics)
 
     def _plan(self, proposal: Proposal, key: TrainingKey) -> Plan:
         protocol = self._spec.training
@@ -162,8 +163,7 @@ class Search:
     def _handle(self, event: Event) -> None:
         match event:
             case EpochFinished(key, metrics):
-                self._report(key, metrics.epoch, metrics.value_of(self._spec.objective))
-                if self._active[key].trial.should_prune():
+                if self._is_to_be_pruned(key, metrics):
                     self._dispatcher.stop(key)
                     self._end(key, "pruned", f"after epoch {metrics.epoch}")
             case TrainingFinished(key):
@@ -172,16 +172,16 @@ class Search:
                 self._end(key, "diverged", reason)
             case TrainingFailed(key, outcome, reason, traceback):
                 self._end(key, outcome, reason, traceback=traceback)
-                self._count_error(outcome, reason)
+                self._stop_after_errors(reason)
 
-    def _report(self, key: TrainingKey, epoch: int, value: float) -> None:
+    def _is_to_be_pruned(self, key: TrainingKey, metrics: EpochMetrics) -> bool:
+        """Report an epoch that Optuna has not heard of, and ask whether it was the last."""
         active = self._active[key]
-        if not active.reported:
-            frozen = self._study._storage.get_trial(active.trial._trial_id)
-            active.reported = set(frozen.intermediate_values)
-        if epoch not in active.reported:
-            active.trial.report(value, step=epoch)
-            active.reported.add(epoch)
+        if metrics.epoch in active.reported:
+            return False
+        active.trial.report(metrics.value_of(self._spec.objective), step=metrics.epoch)
+        active.reported.add(metrics.epoch)
+        return active.trial.should_prune()
 
     def _end(
         self, key: TrainingKey, outcome: TrialOutcome, reason: str, *, traceback: str = ""
@@ -204,14 +204,14 @@ class Search:
         else:
             self._study.tell(trial, state=TrialState.FAIL)
         self._num_finished += 1
-        self._errors_in_a_row = 0 if outcome in ("complete", "pruned") else self._errors_in_a_row
+        self._errors_in_a_row += 1
+        if outcome not in ("error", "worker-lost"):
+            self._errors_in_a_row = 0
         self._home.checkpoint(self._record.name, key).unlink(missing_ok=True)
         self._observer.ended(key, outcome=outcome, detail=detail)
 
-    def _count_error(self, outcome: TrialOutcome, reason: str) -> None:
-        if outcome == "out-of-memory":
-            return
-        self._errors_in_a_row += 1
+    def _stop_after_errors(self, reason: str) -> None:
+        """End a search in which nothing works."""
         if self._errors_in_a_row == _MAX_ERRORS_IN_A_ROW:
             self._dispatcher.pause()
             raise RunFailedError(

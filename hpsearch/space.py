@@ -5,6 +5,8 @@ active parameter in order; `Space.grid` lists every combination of a finite spac
 names and values only: what they mean to a network is `configuration`'s business.
 """
 
+import math
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -99,6 +101,15 @@ class Float:
         # as optuna draws them: low + k * step, and never above high
         return tuple(min(self.low + k * self.step, self.high) for k in range(count))
 
+    def draw(self, generator: random.Random) -> Scalar:
+        """A random value, uniform on the range's own scale."""
+        values = self.values
+        if values is not None:
+            return generator.choice(values)
+        if self.log:
+            return math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
+        return generator.uniform(self.low, self.high)
+
     def suggest(self, name: str, trial: Suggester) -> Scalar:
         """Ask for a number of the range."""
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
@@ -144,6 +155,20 @@ class Space:
         for parameter in self.parameters:
             if parameter.is_active(values):
                 values[parameter.name] = parameter.domain.suggest(parameter.name, trial)
+        return values
+
+    def draw(self, generator: random.Random) -> dict[str, Scalar]:
+        """A random value for every active parameter, fixed ones included."""
+        values: dict[str, Scalar] = {}
+        for parameter in self.parameters:
+            if parameter.is_active(values):
+                domain = parameter.domain
+                value = (
+                    domain.draw(generator)
+                    if isinstance(domain, Float)
+                    else generator.choice(domain.values)
+                )
+                values[parameter.name] = value
         return values
 
     def replay(self, params: Mapping[str, Scalar]) -> dict[str, Scalar]:

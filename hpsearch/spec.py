@@ -42,6 +42,8 @@ from hpsearch.records import Objective
 from hpsearch.space import Scalar, Space
 from hpsearch.spacefile import parse_space
 
+LARGEST_GRID = 20_000  # combinations of a space that are listed, to see what is left
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -188,11 +190,8 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
         raise MistakeError("dataset", _not_among(document.dataset, list(DATASETS)))
     dataset = DATASETS[document.dataset]
     space = parse_space(flat, training=fixed, model=document.model, image_shape=dataset.image_shape)
-    if document.search.sampler.name == "grid" and not space.is_finite:
-        continuous = next(p.name for p in space.parameters if p.domain.values is None)
-        raise MistakeError(
-            "search.sampler", f"'grid' needs a finite space; give {continuous} a step or choices"
-        )
+    if document.search.sampler.name == "grid" and space.count_at_most(LARGEST_GRID) is None:
+        raise MistakeError("search.sampler", _no_grid(space))
     dumped = document.model_dump(mode="json")
     return StudySpec(
         name=name,
@@ -206,6 +205,13 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
         space=space,
         document={**dumped, "training": {**dumped["training"], **fixed}, "space": flat},
     )
+
+
+def _no_grid(space: Space) -> str:
+    for parameter in space.parameters:
+        if parameter.domain.values is None:
+            return f"'grid' needs a finite space; give {parameter.name} a step or choices"
+    return f"'grid' lists at most {LARGEST_GRID:,} combinations, and this space has more"
 
 
 def check_study_name(name: str) -> None:

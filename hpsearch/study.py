@@ -41,32 +41,43 @@ def open_study(
 
     Raises:
         ChangedStudyError: the study file or the split is another than the stored study's.
+        StudyInUseError: a study that is to be put aside is being searched.
     """
-    name = spec.name
-    exists = name in database.study_names()
-    if exists and restart:
-        with leased(StudyRecord(database, database.load_study(name))):
-            _put_aside(database, name, home)
-        exists = False
-    elif exists:
-        _check_unchanged(database.load_study(name), spec, training_set)
     direction: Literal["maximize", "minimize"] = (
         "maximize" if spec.objective == "val_accuracy" else "minimize"
     )
+    name = spec.name
+    if name in database.study_names():
+        study = database.load_study(name)
+        if restart:
+            with leased(StudyRecord(database, study)):
+                _put_aside(database, name, home)
+        elif not _is_blank(study, direction=direction):
+            _check_unchanged(study, spec, training_set)
     study = optuna.create_study(
         study_name=name, storage=database.storage, direction=direction, load_if_exists=True
     )
-    if not exists:
+    study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
+    return study
+
+
+def _is_blank(study: optuna.Study, *, direction: str) -> bool:
+    """Whether a run was cut off between making the study and describing it."""
+    described = FINGERPRINT in study.user_attrs or study.get_trials(deepcopy=False)
+    return not described and study.direction.name.lower() == direction
+
+
+def prepare_study(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> None:
+    """Describe a new study in the database, and give it its sampler; the study must be held."""
+    if FINGERPRINT not in study.user_attrs:
         study.set_user_attr(DOCUMENT, spec.document)
         study.set_user_attr(SPLIT, training_set.fingerprint)
-        study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
         _set_metric_name(study, spec.objective)
+        study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
     num_trials = len(study.get_trials(deepcopy=False))
     study.sampler = build_sampler(
         spec.search.sampler, seed=spec.training.seed, num_trials=num_trials
     )
-    study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
-    return study
 
 
 def _set_metric_name(study: optuna.Study, name: str) -> None:
@@ -78,6 +89,9 @@ def _set_metric_name(study: optuna.Study, name: str) -> None:
 
 def _put_aside(database: Database, name: str, home: Home) -> None:
     dated = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = database.study_names()
+    while dated in names:  # put aside twice within a second
+        dated += "x"
     database.rename_study(name, dated)
     home.rename_study(name, dated)
 

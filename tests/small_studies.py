@@ -19,7 +19,7 @@ from hpsearch.search import Search
 from hpsearch.spec import StudySpec, parse_study
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.record import StudyRecord
-from hpsearch.study import open_study
+from hpsearch.study import open_study, prepare_study
 from hpsearch.training.plan import Plan
 
 RATES = {"low": 1e-3, "high": 1e-1, "log": True}
@@ -231,4 +231,5 @@ def bench(home: Home, spec: StudySpec) -> Iterator[Bench]:
     )
     with new_database(home) as database:
         study = open_study(database, spec, training_set, home=home, restart=False)
+        prepare_study(study, spec, training_set)
         yield Bench(StudyRecord(database, study), training_set, home, spec)

@@ -80,8 +80,6 @@ def test_a_patient_pruner_wraps_another() -> None:
         (SAMPLERS, {"name": "tpe", "group": 1}),
         (SAMPLERS, {"name": "random", "seed": 3}),
         (SAMPLERS, {"name": "qmc", "qmc_type": "lattice"}),
-        (SAMPLERS, {"name": "cmaes", "sigma0": 0}),
-        (SAMPLERS, {"name": "cmaes", "sigma0": float("inf")}),
         (SAMPLERS, {"name": "cmaes", "popsize": 1}),
         (PRUNERS, {"name": "percentile", "percentile": 100.5}),
         (PRUNERS, {"name": "median", "percentile": 50.0}),

@@ -169,7 +169,7 @@ def test_a_range_is_accepted_exactly_when_it_makes_sense(
         assert isinstance(domain, Float)
         assert (domain.low, domain.step, domain.log) == (low, step, bool(log))
         # a step that does not divide the range ends it at its last whole step
-        assert domain.high == high if step is None else high - step < domain.high <= high
+        assert domain.high == high if step is None else high - step <= domain.high <= high
     else:
         with pytest.raises(MistakeError):
             parsed("learning_rate", raw)

@@ -86,13 +86,24 @@ def test_a_grid_that_is_carried_on_goes_on_where_it_was(home: Home) -> None:
         assert len({tuple(t.params.values()) for t in study.record.study.trials}) == 4
 
 
-@pytest.mark.parametrize("sampler", ["grid", "random"])
-def test_a_space_too_large_to_list_is_not_used_up(sampler: str, home: Home) -> None:
+def test_a_space_too_large_to_list_is_not_used_up(home: Home) -> None:
     numbers = list(range(1, 401))
     space = {"dense_layers": 2, "dense.1.units": numbers, "dense.2.units": numbers}
-    with bench(home, finite(sampler, {**space, "learning_rate": [0.1, 0.01]})) as study:
+    with bench(home, finite("random", {**space, "learning_rate": [0.1, 0.01]})) as study:
         proposals = Proposals(study.spec, study.record.study)
         assert isinstance(proposals.next(), Proposal)
+
+
+def test_a_sampler_that_repeats_itself_in_such_a_space_is_helped_out(home: Home) -> None:
+    # only the optimizer is sampled again and again; the momentum makes the space continuous
+    space = {
+        "optimizer": ["adam", "sgd"],
+        "momentum": {"low": 0.1, "high": 0.9, "when": {"optimizer": "sgd"}},
+    }
+    with bench(home, finite("random", space)) as study:
+        proposals = Proposals(study.spec, study.record.study)
+        found = [proposals.next() for _ in range(12)]
+    assert all(isinstance(proposal, Proposal) for proposal in found)
 
 
 def test_a_network_that_cannot_be_built_is_told_as_pruned_and_counts(home: Home) -> None:

@@ -268,8 +268,8 @@ BAD = [
         ["search.sampler", "name", "random", "cmaes"],
     ),
     (
-        HEAD + "[search]\nsampler = { name = 'cmaes', sigma0 = inf }\n[space]\n",
-        ["search.sampler.sigma0: ", "inf"],
+        HEAD + "[search]\nsampler = { name = 'cmaes', popsize = inf }\n[space]\n",
+        ["search.sampler.popsize: ", "inf"],
     ),
     (
         HEAD + "[search]\npruner = { name = 'median', n_min_trials = 0 }\n[space]\n",

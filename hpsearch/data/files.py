@@ -128,7 +128,7 @@ def _read(info: DatasetInfo, data_dir: Path, *, train: bool) -> tuple[Images, La
 def _read_idx(info: DatasetInfo, path: Path) -> NDArray[np.uint8]:
     """The checked file's own bytes; torchvision would prefer a processed copy, if there is one."""
     offset = len(_expected_header(info, path.name))
-    return np.frombuffer(path.read_bytes(), dtype=np.uint8, offset=offset)
+    return np.fromfile(path, dtype=np.uint8, offset=offset)
 
 
 def _read_digits(*, train: bool) -> tuple[Images, Labels]:

@@ -110,13 +110,14 @@ def study_status(record: StudyRecord) -> StudyStatus:
     ]
     saved = [_saved(epochs, document["training"]["epochs"]) for epochs in ended]
     runs = record.runs()
+    targets = [n for run in runs if (n := run.environment["trials"]) is not None]
     owner = live_owner(record.database, record.study_id)
     return StudyStatus(
         study=record.name,
         dataset=document["dataset"],
         model=document["model"],
         objective=objective,
-        target=runs[-1].environment["trials"] if runs else document["search"]["trials"],
+        target=[document["search"]["trials"], *targets][-1],
         trials=TrialCounts(
             complete=states[TrialState.COMPLETE],
             pruned=states[TrialState.PRUNED],

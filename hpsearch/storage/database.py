@@ -15,7 +15,7 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Connection, Engine, event, insert, select, text
+from sqlalchemy import URL, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
@@ -24,6 +24,7 @@ from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.storage import tables
 
 _BUSY_TIMEOUT_MS = 60_000
+_OPTUNA_TABLE = "studies"
 
 
 def utc_now() -> datetime:
@@ -116,6 +117,7 @@ def open_database(url: str, *, create: bool) -> Database:
     if path is not None:
         _check_file(path, create=create)
     try:
+        _check_content(url, create=create)
         database = Database(url, _open_storage(url, path))
         _prepare_tables(database)
     except (SqlDatabaseError, optuna.exceptions.StorageInternalError) as error:
@@ -173,20 +175,31 @@ def _set_pragmas(connection: object, _: object) -> None:
     cursor.close()
 
 
+def _check_content(url: str, *, create: bool) -> None:
+    """Refuse a database of another program or of a newer hpsearch before anything is written."""
+    engine = create_engine(url)
+    try:
+        there = set(inspect(engine).get_table_names())
+        if tables.schema.name in there:
+            with engine.connect() as connection:
+                version = connection.execute(select(tables.schema.c.version)).scalar()
+            if version is not None and version > tables.SCHEMA_VERSION:
+                raise DatabaseError(
+                    f"{shown(url)} was made by a newer hpsearch (its schema is {version}, this one "
+                    f"knows {tables.SCHEMA_VERSION}); install that version or use another file"
+                )
+        elif not create:
+            raise DatabaseError(f"{shown(url)} has no studies of hpsearch")
+        elif there and _OPTUNA_TABLE not in there:
+            raise DatabaseError(f"{shown(url)} belongs to another program; use another file")
+    finally:
+        engine.dispose()
+
+
 def _prepare_tables(database: Database) -> None:
-    """Make our tables, or find them of this version; either way the database proves writable."""
+    """Make our tables where they are missing; either way the database proves writable."""
     with database.engine.begin() as connection:
         tables.metadata.create_all(connection)
-        version = connection.execute(select(tables.schema.c.version)).scalar()
-        if version is None:
+        if connection.execute(select(tables.schema.c.version)).scalar() is None:
             connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
-        elif version > tables.SCHEMA_VERSION:
-            raise DatabaseError(
-                f"{shown(database.url)} was made by a newer hpsearch (its schema is {version}, "
-                f"this one knows {tables.SCHEMA_VERSION}); install that version or use another file"
-            )
-        _probe_write(connection)
-
-
-def _probe_write(connection: Connection) -> None:
-    connection.execute(text("UPDATE hpsearch_schema SET version = version"))
+        connection.execute(text("UPDATE hpsearch_schema SET version = version"))
