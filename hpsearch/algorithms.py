@@ -61,7 +61,7 @@ class CmaEs(_Settings):
 
     name: Literal["cmaes"] = "cmaes"
     n_startup_trials: Count = 1
-    popsize: Annotated[int, Field(ge=2)] | None = None  # None: 4 + floor(3 ln(dimensions))
+    popsize: Annotated[int, Field(ge=4)] | None = None  # None: 4 + floor(3 ln(dimensions))
     with_margin: bool = True  # keeps the variance of integers from collapsing
     consider_pruned_trials: bool = False
 

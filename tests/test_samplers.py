@@ -34,7 +34,7 @@ def settings_of(sampler: dict[str, Any]) -> Sampler:
         ({"name": "qmc", "qmc_type": "halton", "scramble": False}, CONDITIONAL),
         ({"name": "gp", "n_startup_trials": 2}, CONDITIONAL),
         ({"name": "cmaes"}, SPACE),
-        ({"name": "cmaes", "popsize": 2}, CONDITIONAL),
+        ({"name": "cmaes", "popsize": 4}, CONDITIONAL),
     ],
     ids=lambda value: value.get("name", ""),
 )
