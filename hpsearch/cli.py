@@ -15,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 import hpsearch
+from hpsearch.data_commands import data_app
 from hpsearch.errors import (
     HpsearchError,
     InterruptedRunError,
@@ -23,7 +24,19 @@ from hpsearch.errors import (
     UserError,
 )
 from hpsearch.home import Home
-from hpsearch.output import check_folder, print_json, say, stdout, write_text
+from hpsearch.options import (
+    DATA_DIR,
+    HOME,
+    DataDirOption,
+    DeviceOption,
+    HomeOption,
+    JsonOption,
+    StorageOption,
+    StudyOption,
+    WorkersOption,
+    WorkersPerGpuOption,
+)
+from hpsearch.output import print_json, say, stdout, write_text
 
 if TYPE_CHECKING:
     from hpsearch.run import RunRequest, RunResult
@@ -36,37 +49,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Data sets: list them, download and check one, look at one.")
 app.add_typer(data_app, name="data")
-
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="HPSEARCH_HOME", help="Folder of all results.")
-]
-StorageOption = Annotated[
-    str | None, typer.Option("--storage", help="Database URL, instead of HOME/hpsearch.db.")
-]
-DataDirOption = Annotated[
-    Path,
-    typer.Option("--data-dir", envvar="HPSEARCH_DATA", help="Data sets in torchvision's layout."),
-]
-StudyOption = Annotated[str, typer.Option("--study", help="The study's name.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda (every GPU), or cuda:0,1.")
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=0,
-        max=1024,
-        help="Trials at a time; by default one a GPU or a physical core. 0: in this process.",
-    ),
-]
-WorkersPerGpuOption = Annotated[
-    int, typer.Option("--workers-per-gpu", min=1, max=64, help="Trials at a time on each GPU.")
-]
-_HOME, _DATA = Path("runs"), Path("data")
 
 
 def _print_version(wanted: bool) -> None:
@@ -104,9 +87,9 @@ def run(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew; the old study keeps a dated name.")
     ] = False,
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     storage: StorageOption = None,
-    data_dir: DataDirOption = _DATA,
+    data_dir: DataDirOption = DATA_DIR,
 ) -> None:
     """Search, retrain the best and test it once; again: carry on."""
     from hpsearch.spec import load_study_file
@@ -134,7 +117,7 @@ def run(
 
 @app.command()
 def studies(
-    home: HomeOption = _HOME, storage: StorageOption = None, json_: JsonOption = False
+    home: HomeOption = HOME, storage: StorageOption = None, json_: JsonOption = False
 ) -> None:
     """List what can be run, and what is in the database."""
     from hpsearch.report.listing import list_studies, print_studies
@@ -150,7 +133,7 @@ def studies(
 @app.command()
 def status(
     study: StudyOption,
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     storage: StorageOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -173,7 +156,7 @@ def top(
     csv: Annotated[
         str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
     ] = None,
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     storage: StorageOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -207,9 +190,9 @@ def test(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     workers_per_gpu: WorkersPerGpuOption = 1,
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     storage: StorageOption = None,
-    data_dir: DataDirOption = _DATA,
+    data_dir: DataDirOption = DATA_DIR,
     json_: JsonOption = False,
 ) -> None:
     """Show the test result; retrain and test if `run` has not."""
@@ -249,7 +232,7 @@ def test(
 def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     storage: StorageOption = None,
 ) -> None:
     """Watch the studies in a browser with optuna-dashboard."""
@@ -261,59 +244,6 @@ def dashboard(
             say(f"warning: there is no log-in; whoever reaches {host} can change the studies")
         say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
         serve_dashboard(database, home=Home(home), host=host, port=port)
-
-
-@data_app.command("list")
-def data_list(data_dir: DataDirOption = _DATA, json_: JsonOption = False) -> None:
-    """List the data sets that a study may name."""
-    from hpsearch.report.listing import list_datasets, print_datasets
-
-    rows = list_datasets(data_dir)
-    if json_:
-        print_json([asdict(row) for row in rows])
-    else:
-        print_datasets(stdout(), rows)
-
-
-@data_app.command("get")
-def data_get(
-    name: Annotated[str, typer.Argument(help="A data set's name.")], data_dir: DataDirOption = _DATA
-) -> None:
-    """Download a data set if it is not there, and check its files."""
-    from hpsearch.catalogue import dataset_info
-    from hpsearch.data.files import ensure_files
-
-    info = dataset_info(name)
-    ensure_files(info, data_dir=data_dir)
-    where = "ships with scikit-learn" if info.folder is None else f"in {data_dir / info.folder}"
-    typer.echo(f"{info.title}: complete and checked, {where}")
-
-
-@data_app.command("show")
-def data_show(
-    name: Annotated[str, typer.Argument(help="A data set's name.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="The picture, by default HOME/reports/NAME.png."),
-    ] = None,
-    home: HomeOption = _HOME,
-    data_dir: DataDirOption = _DATA,
-) -> None:
-    """Count a data set's training images by class, and picture the first 25."""
-    from hpsearch.catalogue import dataset_info
-    from hpsearch.data.files import ensure_files, read_train
-    from hpsearch.data.picture import save_samples
-    from hpsearch.report.listing import print_class_counts
-
-    info = dataset_info(name)
-    path = output or Home(home).root / "reports" / f"{info.name}.png"
-    if output is not None:
-        check_folder(output)
-    ensure_files(info, data_dir=data_dir)
-    images, labels = read_train(info, data_dir=data_dir)
-    print_class_counts(stdout(), info, labels)
-    save_samples(path, images, labels, info=info)
-    typer.echo(f"the first 25 images: {path}")
 
 
 def main() -> None:

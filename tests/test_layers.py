@@ -25,6 +25,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("measures", "evaluate"),
     ("run",),
     ("progress", "output", "report", "dashboard"),
+    ("options",),
+    ("data_commands",),
     ("cli",),
     ("__main__",),
 )
@@ -43,7 +45,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("storage",),
     "torch": ("data", "models", "training", "executors", "evaluate", "measures"),
     "torchvision": ("data",),
-    "typer": ("cli", "output"),
+    "typer": ("cli", "data_commands", "options", "output"),
 }
 
 

@@ -1,0 +1,35 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="HPSEARCH_HOME", help="Folder of all results.")
+]
+StorageOption = Annotated[
+    str | None, typer.Option("--storage", help="Database URL, instead of HOME/hpsearch.db.")
+]
+DataDirOption = Annotated[
+    Path,
+    typer.Option("--data-dir", envvar="HPSEARCH_DATA", help="Data sets in torchvision's layout."),
+]
+StudyOption = Annotated[str, typer.Option("--study", help="The study's name.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda (every GPU), or cuda:0,1.")
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        max=1024,
+        help="Trials at a time; by default one a GPU or a physical core. 0: in this process.",
+    ),
+]
+WorkersPerGpuOption = Annotated[
+    int, typer.Option("--workers-per-gpu", min=1, max=64, help="Trials at a time on each GPU.")
+]
+HOME, DATA_DIR = Path("runs"), Path("data")
