@@ -166,3 +166,16 @@ def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
     check = f"{code}\nimport sys; sys.exit(str(sorted({heavy} & sys.modules.keys()) or ''))"
     end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert end.stderr.strip() == ""
+
+
+def test_what_only_reads_the_database_does_not_import_torch() -> None:
+    readers = ["report.status", "report.top", "report.terminal", "report.tested", "report.listing"]
+    check = "\n".join(
+        [
+            "import sys",
+            *(f"import hpsearch.{name}" for name in readers),
+            "assert 'torch' not in sys.modules",
+        ]
+    )
+    end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
+    assert end.returncode == 0, end.stderr

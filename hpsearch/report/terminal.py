@@ -1,16 +1,19 @@
 """Tables for a terminal, as text that also reads well in a file."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from hpsearch.evaluate import Winner
 from hpsearch.progress import duration
 from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
 from hpsearch.report.top import TopRow, parameter_names
-from hpsearch.search import SearchEnd
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need it
+    from hpsearch.evaluate import Winner
+    from hpsearch.search import SearchEnd
 
 
 def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -58,7 +61,7 @@ def test_line(test: TestResult) -> str:
     )
 
 
-def winner_line(winner: Winner, *, objective: Objective) -> str:
+def winner_line(winner: "Winner", *, objective: Objective) -> str:
     """How the winner was chosen, in one line."""
     return (
         f"winner: trial {winner.trial}, {objective} {winner.mean:.4f} ± {winner.std:.4f} with "
@@ -66,7 +69,7 @@ def winner_line(winner: Winner, *, objective: Objective) -> str:
     )
 
 
-def end_line(status: StudyStatus, *, end: SearchEnd) -> str:
+def end_line(status: StudyStatus, *, end: "SearchEnd") -> str:
     """Why the search ended, in one line."""
     counts = status.trials
     finished = counts.complete + counts.pruned + counts.failed
