@@ -113,6 +113,8 @@ def _parse_range(key: str, name: str, raw: Mapping[str, object]) -> Domain:
         raise MistakeError(
             f"{key}.step", f"{step} is not allowed; a step is above 0 and without log"
         )
+    if step is not None and (high - low) / step > _LARGEST_INT:
+        raise MistakeError(f"{key}.step", f"{step} is not allowed; the range has too many steps")
     if _is_float(name):
         top = float(high) if step is None else float(_last_step(low, high, step))
         return Float(float(low), top, None if step is None else float(step), log)

@@ -151,10 +151,15 @@ def test_flattening_keeps_every_value_under_its_dotted_path(tree: object) -> Non
     assert not any(isinstance(value, dict) for value in flat.values())
 
 
+def test_a_range_of_more_steps_than_numbers_is_refused() -> None:
+    with pytest.raises(MistakeError, match="too many steps"):
+        parsed("learning_rate", {"low": 1.0, "high": 2.0, "step": 1e-69})
+
+
 @given(
     st.floats(1e-6, 1e6),
     st.floats(1e-6, 1e6),
-    st.none() | st.floats(-1, 1),
+    st.none() | st.floats(-1, 0) | st.floats(1e-6, 1),
     st.none() | st.booleans(),
 )
 @settings(deadline=None)
