@@ -73,7 +73,7 @@ def run(
     study: Annotated[str, typer.Option("--study", help="A study file, or the name of one.")],
     name: Annotated[str | None, typer.Option(help="Store the study under another name.")] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Finished trials the study shall have in total.")
+        int | None, typer.Option(min=1, max=1_000_000, help="Finished trials in total.")
     ] = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
@@ -249,7 +249,8 @@ def dashboard(
 def main() -> None:
     """Run the command line; every error that is ours or the user's is one line on stderr."""
     try:
-        status = app(standalone_mode=False) or 0
+        words = sys.argv[1:] or ["--help"]
+        status = app(words, standalone_mode=False) or 0
     except InterruptedRunError as error:
         say(str(error))
         status = error.exit_code
@@ -279,7 +280,7 @@ def _run(request: "RunRequest") -> "RunResult":
             Console(stderr=True), objective=request.spec.objective, heading=_heading(request)
         ) as observer:
             return run_study(request, observer=observer)
-    except InterruptedRunError:
+    except (InterruptedRunError, KeyboardInterrupt):
         words = [word for word in sys.argv[1:] if word != "--restart"]
         command = shlex.join(["hpsearch", *words])
         raise InterruptedRunError(

@@ -56,6 +56,9 @@ class Observer(Protocol):
     def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
         """A training finished an epoch."""
 
+    def lost(self, key: TrainingKey, *, reason: str) -> None:
+        """A training's worker died; it goes on in another."""
+
     def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
         """A training ended; `detail` is its value or the reason, for people."""
 
@@ -174,6 +177,7 @@ class Dispatcher:
         task = self._running.pop(event.key)
         self._deaths[event.key] += 1
         if self._deaths[event.key] < MAX_DEATHS:
+            self._observer.lost(event.key, reason=event.reason)
             self._waiting.appendleft(task)
             self._fill()
             return

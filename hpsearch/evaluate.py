@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from hpsearch.configuration import Configuration
 from hpsearch.data.files import ensure_files, read_test
@@ -233,7 +233,7 @@ def read_test_set(
             )
         )
     with atomic_path(home.predictions(record.name, reading)) as temporary:
-        save_file(outputs, temporary)
+        temporary.write_bytes(save(outputs))
     record.finish_reading(reading, results)
     stored = record.last_reading()
     assert stored is not None

@@ -5,7 +5,11 @@ from types import FrameType, TracebackType
 
 
 class Interruption:
-    """A context in which the first signal sets `requested` and the second ends the process."""
+    """A context in which the first signal sets `requested` and the second raises.
+
+    Raises:
+        KeyboardInterrupt: on the second signal, wherever the program is; a third ends the process.
+    """
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -28,5 +32,7 @@ class Interruption:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            signal.signal(number, signal.SIG_DFL)
+            raise KeyboardInterrupt
         self.requested = True
-        signal.signal(number, signal.SIG_DFL)

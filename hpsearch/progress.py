@@ -116,11 +116,15 @@ class PlainProgress:
         """Print the line."""
         self._state.end(key, outcome)
         state = self._state
-        left = duration(state.seconds_left())
+        best = f"best {_best(state)}, " if key.role == "search" else ""
         self._print(
             f"[{state.done}/{state.total}] {_label(key)} {outcome}: {detail} "
-            f"(best {_best(state)}, {left} left)"
+            f"({best}{duration(state.seconds_left())} left)"
         )
+
+    def lost(self, key: TrainingKey, *, reason: str) -> None:
+        """Say so."""
+        self._print(_lost(key, reason))
 
     def tick(self) -> None:
         """Nothing moves on paper."""
@@ -164,6 +168,10 @@ class LiveProgress:
         if outcome not in ("complete", "pruned"):
             self._live.console.print(Text(f"{_label(key)} {outcome}: {detail}", style="yellow"))
         self._draw()
+
+    def lost(self, key: TrainingKey, *, reason: str) -> None:
+        """A line above the view."""
+        self._live.console.print(Text(_lost(key, reason), style="yellow"))
 
     def tick(self) -> None:
         """The clock moves on."""
@@ -213,6 +221,10 @@ def _label(key: TrainingKey) -> str:
     if key.role == "search":
         return f"trial {key.trial}"
     return f"trial {key.trial}, {key.role}, seed {key.seed}"
+
+
+def _lost(key: TrainingKey, reason: str) -> str:
+    return f"{_label(key)}: {reason}; it goes on from its checkpoint in another"
 
 
 def _best(state: _State) -> str:

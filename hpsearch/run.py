@@ -34,7 +34,7 @@ from hpsearch.search import Search, SearchEnd, num_finished
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.lease import Lease
-from hpsearch.storage.record import StudyRecord, TestReading
+from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
 from hpsearch.study import leased, open_study, prepare_study
 from hpsearch.training.device import available_devices
 
@@ -211,6 +211,8 @@ class _Run:
             search = Search(*parts, home=request.home, observer=self._observer)
             end = search.run(trials=request.trials, timeout_s=request.timeout_s)
         winner, reading, must_test = None, self._record.last_reading(), self._must_test()
+        if end == "timeout" and not rank_trials(self._record, objective=spec.objective):
+            must_test = False  # there is nothing to choose from yet
         if must_test:
             evaluation = Evaluation(*parts, home=request.home, observer=self._observer)
             winner = evaluation.choose_winner()

@@ -189,6 +189,10 @@ def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
     if document.dataset not in DATASETS:
         raise MistakeError("dataset", _not_among(document.dataset, list(DATASETS)))
     dataset = DATASETS[document.dataset]
+    subset = document.training.subset
+    if subset is not None and subset > dataset.num_train:
+        problem = f"{subset} is not allowed; {dataset.name} has {dataset.num_train} training images"
+        raise MistakeError("training.subset", problem)
     space = parse_space(flat, training=fixed, model=document.model, image_shape=dataset.image_shape)
     if document.search.sampler.name == "grid" and space.count_at_most(LARGEST_GRID) is None:
         raise MistakeError("search.sampler", _no_grid(space))
@@ -241,7 +245,9 @@ def _checked(tables: Mapping[str, Any]) -> _Document:
 
 
 def _first_mistake(error: ValidationError) -> MistakeError:
-    first = error.errors()[0]
+    errors = error.errors()
+    # a misspelt key is also a missing one: name what was written
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"]]
     # pydantic puts the chosen algorithm's name into the path: search, sampler, tpe, gamma
     keys = [

@@ -32,6 +32,7 @@ class Seen:
         self.phases: list[tuple[str, int, int]] = []
         self.started_keys: list[TrainingKey] = []
         self.epochs: list[tuple[TrainingKey, int]] = []
+        self.lost_keys: list[TrainingKey] = []
         self.outcomes: dict[TrainingKey, TrialOutcome] = {}
 
     def phase(
@@ -44,6 +45,9 @@ class Seen:
 
     def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
         self.epochs.append((key, metrics.epoch))
+
+    def lost(self, key: TrainingKey, *, reason: str) -> None:
+        self.lost_keys.append(key)
 
     def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
         assert key not in self.outcomes, f"{key} ended twice"

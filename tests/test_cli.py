@@ -149,6 +149,7 @@ def test_status_json_has_what_the_documentation_promises(
         "loss_mean",
         "loss_std",
         "test_set_readings",
+        "trials_since",
     }
     assert (state["test"]["seeds"], state["test"]["test_set_readings"]) == (2, 1)
     assert state["owner"] is None

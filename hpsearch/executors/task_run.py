@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from hpsearch.data.tensors import DeviceData
 from hpsearch.executors.messages import (
@@ -82,7 +82,7 @@ class TaskRun:
         }
         weights = {name: value.cpu().contiguous() for name, value in training.best_weights.items()}
         with atomic_path(self.task.weights) as temporary:
-            save_file(weights, temporary, metadata=metadata)
+            temporary.write_bytes(save(weights, metadata))  # save_file makes it private
 
     def _failed(self, outcome: str, error: BaseException) -> TrainingFailed:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
 from hpsearch.report.top import local_time
@@ -55,6 +55,7 @@ class TestResult:
     loss_mean: float
     loss_std: float
     test_set_readings: int
+    trials_since: int  # that finished after the reading and had no part in it
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def study_status(record: StudyRecord) -> StudyStatus:
         train_seconds=sum(m.duration_s for epochs in histories.values() for m in epochs),
         seconds_saved=sum(seconds for _, seconds in saved),
         wall_seconds=sum((run.last_alive - run.started).total_seconds() for run in runs),
-        test=_test_result(record),
+        test=_test_result(record, trained),
         owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
     )
 
@@ -148,12 +149,17 @@ def _saved(epochs: list[EpochMetrics], at_most: int) -> tuple[int, float]:
     return spared, spared * statistics.mean(metrics.duration_s for metrics in epochs)
 
 
-def _test_result(record: StudyRecord) -> TestResult | None:
+def _test_result(record: StudyRecord, trials: list[FrozenTrial]) -> TestResult | None:
     reading = record.last_reading()
-    return summarize_reading(reading, num_readings=record.num_readings()) if reading else None
+    if reading is None:
+        return None
+    since = [t for t in trials if t.datetime_complete and t.datetime_complete > reading.finished]
+    return summarize_reading(reading, num_readings=record.num_readings(), trials_since=len(since))
 
 
-def summarize_reading(reading: TestReading, *, num_readings: int) -> TestResult:
+def summarize_reading(
+    reading: TestReading, *, num_readings: int, trials_since: int = 0
+) -> TestResult:
     """Means and sample standard deviations over the seeds."""
     accuracies = [evaluation.accuracy for evaluation in reading.evaluations]
     losses = [evaluation.loss for evaluation in reading.evaluations]
@@ -165,4 +171,5 @@ def summarize_reading(reading: TestReading, *, num_readings: int) -> TestResult:
         loss_mean=statistics.mean(losses),
         loss_std=sample_std(losses),
         test_set_readings=num_readings,
+        trials_since=trials_since,
     )

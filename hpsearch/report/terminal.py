@@ -52,13 +52,21 @@ def print_top(console: Console, rows: list[TopRow]) -> None:
 
 def test_line(test: TestResult) -> str:
     """The test result in one line."""
-    seeds = f"{test.seeds} seed{'s' if test.seeds > 1 else ''}"
+    if test.seeds == 1:
+        figures = f"accuracy {test.accuracy_mean:.4f}, loss {test.loss_mean:.4f} with one seed"
+    else:
+        figures = (
+            f"accuracy {test.accuracy_mean:.4f} ± {test.accuracy_std:.4f}, "
+            f"loss {test.loss_mean:.4f} ± {test.loss_std:.4f} over {test.seeds} seeds"
+        )
     times = "once" if test.test_set_readings == 1 else f"{test.test_set_readings} times"
-    return (
-        f"test: trial {test.trial} retrained, accuracy {test.accuracy_mean:.4f} ± "
-        f"{test.accuracy_std:.4f}, loss {test.loss_mean:.4f} ± {test.loss_std:.4f} over {seeds}; "
-        f"the test set was read {times}"
-    )
+    line = f"test: trial {test.trial} retrained, {figures}; the test set was read {times}"
+    if test.trials_since:
+        line += (
+            f"; {test.trials_since} trials finished since then are not in it, "
+            "`hpsearch test --again` would choose and read anew"
+        )
+    return line
 
 
 def winner_line(winner: "Winner", *, objective: Objective) -> str:
@@ -73,16 +81,20 @@ def end_line(status: StudyStatus, *, end: "SearchEnd") -> str:
     """Why the search ended, in one line."""
     counts = status.trials
     finished = counts.complete + counts.pruned + counts.failed
+    left = f"; {_trials(counts.running)} left to be carried on" if counts.running else ""
     why = {
         "budget": "",
-        "timeout": "; the time is up"
-        + (f", {counts.running} can be carried on" if counts.running else ""),
+        "timeout": "; the time is up",
         "exhausted": "; the space is used up, there is no other configuration to try",
     }
     return (
-        f"study {status.study}: {finished} trials finished ({counts.complete} complete, "
-        f"{counts.pruned} pruned, {counts.failed} failed){why[end]}"
+        f"study {status.study}: {_trials(finished)} finished ({counts.complete} complete, "
+        f"{counts.pruned} pruned, {counts.failed} failed){why[end]}{left}"
     )
+
+
+def _trials(number: int) -> str:
+    return "1 trial" if number == 1 else f"{number:,} trials"
 
 
 def saved_line(status: StudyStatus) -> str:
@@ -98,10 +110,11 @@ def print_status(console: Console, status: StudyStatus) -> None:
     """A study's state in some lines."""
     counts = status.trials
     finished = counts.complete + counts.pruned + counts.failed
+    running = "running" if status.owner else "interrupted"
     lines = [
         f"study {status.study}: {status.model} on {status.dataset}, by {status.objective}",
         f"trials: {finished} of {status.target} finished: {counts.complete} complete, "
-        f"{counts.pruned} pruned, {counts.failed} failed; {counts.running} running, "
+        f"{counts.pruned} pruned, {counts.failed} failed; {counts.running} {running}, "
         f"{counts.waiting} waiting, {counts.duplicate} duplicates not trained",
     ]
     unusual = {
@@ -110,7 +123,7 @@ def print_status(console: Console, status: StudyStatus) -> None:
         if outcome not in ("complete", "pruned")
     }
     if unusual:
-        lines.append("of these: " + ", ".join(f"{n} {outcome}" for outcome, n in unusual.items()))
+        lines.append("among them: " + ", ".join(f"{n} {outcome}" for outcome, n in unusual.items()))
     if status.best is not None:
         params = ", ".join(f"{name} {value}" for name, value in status.best.params.items())
         lines.append(f"best: trial {status.best.number}, {status.best.value:.4f}: {params}")
@@ -120,6 +133,8 @@ def print_status(console: Console, status: StudyStatus) -> None:
     )
     lines.append(saved_line(status))
     lines.append(test_line(status.test) if status.test else "test: not yet")
+    if status.owner is None and counts.running:
+        lines.append(f"to carry on: hpsearch run --study {status.study}")
     if status.owner is not None:
         owner = status.owner
         lines.append(f"running: process {owner.pid} on {owner.host} since {owner.since}")
