@@ -17,9 +17,11 @@ def test_the_first_signal_only_raises_the_flag(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_second_signal_ends_the_process(number: signal.Signals) -> None:
+def test_the_second_signal_interrupts_and_a_third_would_kill(number: signal.Signals) -> None:
     with Interruption():
         os.kill(os.getpid(), number)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
         assert signal.getsignal(number) is signal.SIG_DFL
 
 

@@ -47,7 +47,7 @@ def test_the_installed_wheel_runs_a_shipped_study_in_an_empty_folder(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "cnn-digits: 1 trials finished" in done.stdout
+    assert "cnn-digits: 1 trial finished" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 
