@@ -1,9 +1,9 @@
 """After the search: the winner is chosen by validation, retrained, and tested once.
 
-    evaluation = Evaluation(spec, record, dispatcher, training_set, home=home, observer=observer)
+    evaluation = Evaluation(session)
     winner = evaluation.choose_winner()
     evaluation.retrain(winner)
-    reading = read_test_set(spec, record, winner, home=home, data_dir=data_dir)
+    reading = read_test_set(session, winner, data_dir=data_dir)
 
 The best trials of a search are partly lucky ones. So the best few, the finalists, are trained again
 with fresh seeds, and the best mean on the validation set wins. Only then is the test set opened, by
@@ -20,19 +20,16 @@ from safetensors.torch import load_file, save
 
 from hpsearch.configuration import Configuration
 from hpsearch.data.files import ensure_files, read_test
-from hpsearch.data.training_set import TrainingSet
-from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.errors import RunFailedError
 from hpsearch.executors.messages import Task, TrainingDiverged, TrainingFailed, TrainingFinished
-from hpsearch.home import Home, atomic_path
+from hpsearch.home import atomic_path
 from hpsearch.measures import measure
 from hpsearch.models.network import build_network, memory_format
-from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch, sample_std
-from hpsearch.search import training_seed
+from hpsearch.records import EpochMetrics, TrainingKey, best_epoch, sample_std
+from hpsearch.session import Session
 from hpsearch.spec import StudySpec
 from hpsearch.storage import record as records
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
-from hpsearch.training.plan import Plan
 
 _TEST_BATCH = 512  # images
 
@@ -51,22 +48,10 @@ class Winner:
 class Evaluation:
     """The trainings after one study's search."""
 
-    def __init__(
-        self,
-        spec: StudySpec,
-        record: StudyRecord,
-        dispatcher: Dispatcher,
-        training_set: TrainingSet,
-        *,
-        home: Home,
-        observer: Observer,
-    ) -> None:
-        self._spec = spec
-        self._record = record
-        self._dispatcher = dispatcher
-        self._training_set = training_set
-        self._home = home
-        self._observer = observer
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._spec = session.spec
+        self._record = session.record
 
     def choose_winner(self) -> Winner:
         """Train the finalists again with fresh seeds and take the best mean.
@@ -84,7 +69,7 @@ class Evaluation:
             for trial in finalists
         }
         tasks = [
-            self._task("finalist", number, seed, configuration)
+            self._session.task(TrainingKey("finalist", number, seed), configuration)
             for number, configuration in configurations.items()
             for seed in range(self._spec.final.seeds)
         ]
@@ -103,58 +88,38 @@ class Evaluation:
             RunFailedError: a training failed.
         """
         tasks = [
-            self._task("winner", winner.trial, seed, winner.configuration, epochs=winner.epochs)
+            self._session.task(
+                TrainingKey("winner", winner.trial, seed),
+                winner.configuration,
+                epochs=winner.epochs,
+            )
             for seed in range(self._spec.final.seeds)
         ]
         failures = self._train(tasks, title="retraining")
         if failures:
             raise RunFailedError(f"the winner could not be retrained: {failures[0]}")
 
-    def _task(
-        self,
-        role: Role,
-        trial: int,
-        seed: int,
-        configuration: Configuration,
-        *,
-        epochs: int | None = None,
-    ) -> Task:
-        key = TrainingKey(role, trial, seed)
-        protocol, name = self._spec.training, self._record.name
-        plan = Plan(
-            configuration=configuration,
-            training_set=self._training_set,
-            seed=training_seed(self._spec, key),
-            epochs=protocol.epochs,
-            stop_after=epochs or protocol.epochs,
-            objective=self._spec.objective,
-            early_stopping=protocol.early_stopping if epochs is None else None,
-            precision=protocol.precision,
-            train_on="train" if role == "finalist" else self._spec.final.train_on,
-        )
-        weights = self._home.weights(name, key) if role == "winner" else None
-        return Task(key, plan, self._home.checkpoint(name, key), weights)
-
     def _train(self, tasks: list[Task], *, title: str) -> list[str]:
         """Run those tasks that are not done yet; the reasons of those that failed."""
         done = {key for role in ("finalist", "winner") for key in self._record.trainings(role=role)}
         todo = [task for task in tasks if not _is_done(task, done)]
-        self._observer.phase(title, done=len(tasks) - len(todo), total=len(tasks))
+        dispatcher, observer = self._session.dispatcher, self._session.observer
+        observer.phase(title, done=len(tasks) - len(todo), total=len(tasks))
         for task in todo:
-            self._dispatcher.submit(task)
+            dispatcher.submit(task)
         failures = []
-        while self._dispatcher.num_active:
-            for event in self._dispatcher.events():
+        while dispatcher.num_active:
+            for event in dispatcher.events():
                 match event:
                     case TrainingFinished(key):
-                        self._home.checkpoint(self._record.name, key).unlink(missing_ok=True)
-                        self._observer.ended(key, outcome="complete", detail=self._result(key))
+                        self._session.forget_checkpoint(key)
+                        observer.ended(key, outcome="complete", detail=self._result(key))
                     case TrainingDiverged(key, reason):
                         failures.append(reason)
-                        self._observer.ended(key, outcome="diverged", detail=reason)
+                        observer.ended(key, outcome="diverged", detail=reason)
                     case TrainingFailed(key, outcome, reason):
                         failures.append(reason)
-                        self._observer.ended(key, outcome=outcome, detail=reason)
+                        observer.ended(key, outcome=outcome, detail=reason)
         return failures
 
     def _result(self, key: TrainingKey) -> str:
@@ -199,9 +164,7 @@ def _summarize(
     )
 
 
-def read_test_set(
-    spec: StudySpec, record: StudyRecord, winner: Winner, *, home: Home, data_dir: Path
-) -> TestReading:
+def read_test_set(session: Session, winner: Winner, *, data_dir: Path) -> TestReading:
     """Measure the retrained winner on the test set, each of its seeds: one reading.
 
     The outputs for every test image are kept beside the weights, so that later comparisons need no
@@ -210,6 +173,7 @@ def read_test_set(
     Raises:
         DataError: the test set is missing or damaged; nothing was read.
     """
+    spec, record, home = session.spec, session.record, session.home
     ensure_files(spec.dataset, data_dir=data_dir)
     reading = record.start_reading(winner.trial)
     images, labels = (torch.from_numpy(a) for a in read_test(spec.dataset, data_dir=data_dir))

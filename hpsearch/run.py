@@ -31,6 +31,7 @@ from hpsearch.home import Home
 from hpsearch.interruption import Interruption
 from hpsearch.proposals import Proposals
 from hpsearch.search import Search, SearchEnd, num_finished
+from hpsearch.session import Session
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.lease import Lease
@@ -205,21 +206,20 @@ class _Run:
             interruption=self._interruption,
             keep_alive=self._keep_alive,
         )
-        parts = (spec, self._record, dispatcher, self._training_set)
+        session = Session(
+            spec, self._record, dispatcher, self._training_set, request.home, self._observer
+        )
         end: SearchEnd = "budget"
         if request.trials is not None:
-            search = Search(*parts, home=request.home, observer=self._observer)
-            end = search.run(trials=request.trials, timeout_s=request.timeout_s)
+            end = Search(session).run(trials=request.trials, timeout_s=request.timeout_s)
         winner, reading, must_test = None, self._record.last_reading(), self._must_test()
         if end == "timeout" and not rank_trials(self._record, objective=spec.objective):
             must_test = False  # there is nothing to choose from yet
         if must_test:
-            evaluation = Evaluation(*parts, home=request.home, observer=self._observer)
+            evaluation = Evaluation(session)
             winner = evaluation.choose_winner()
             evaluation.retrain(winner)
-            reading = read_test_set(
-                spec, self._record, winner, home=request.home, data_dir=request.data_dir
-            )
+            reading = read_test_set(session, winner, data_dir=request.data_dir)
         self._record.renew_run(self._run_id)
         return RunResult(end, winner, reading, read_now=must_test)
 

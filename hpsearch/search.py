@@ -1,7 +1,6 @@
 """The search loop: asks for trials, has them trained, prunes and tells. The only writer of a study.
 
-    search = Search(spec, record, dispatcher, training_set, home=home, observer=observer)
-    end = search.run(trials=100, timeout_s=None)
+    end = Search(session).run(trials=100, timeout_s=None)
 
 `trials` is the study's total of finished trials (complete, pruned and failed) over all runs. Trials
 that an earlier run left running come first, continued under their own numbers.
@@ -11,34 +10,28 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import optuna
 from optuna.trial import Trial, TrialState
 
-from hpsearch.data.training_set import TrainingSet
-from hpsearch.dispatcher import Dispatcher, Observer, TrialOutcome
+from hpsearch.dispatcher import TrialOutcome
 from hpsearch.errors import RunFailedError
 from hpsearch.executors.messages import (
     EpochFinished,
     Event,
-    Task,
     TrainingDiverged,
     TrainingFailed,
     TrainingFinished,
 )
-from hpsearch.home import Home
 from hpsearch.proposals import Exhausted, Proposal, Proposals, Refusal
-from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch
-from hpsearch.spec import StudySpec
+from hpsearch.records import EpochMetrics, TrainingKey, best_epoch
+from hpsearch.session import Session
 from hpsearch.storage.record import (
     FINISHED,
     OUTCOME,
     REASON,
-    StudyRecord,
     is_duplicate,
     rank_trials,
 )
-from hpsearch.training.plan import Plan
 
 _MAX_ERRORS_IN_A_ROW = 3
 
@@ -49,15 +42,6 @@ def num_finished(study: optuna.Study) -> int:
     """Trials that count towards the budget: complete, pruned and failed, without the repeats."""
     trials = study.get_trials(deepcopy=False, states=FINISHED)
     return sum(not is_duplicate(trial) for trial in trials)
-
-
-def training_seed(spec: StudySpec, key: TrainingKey) -> int:
-    """The seed of a training's weights, shuffling and dropout; every training has its own."""
-    roles: dict[Role, int] = {"search": 0, "finalist": 1, "winner": 2}
-    # all finalists share their seeds, so that they differ by their configurations only
-    trial = key.trial if key.role == "search" else 0
-    entropy = [spec.training.seed, roles[key.role], trial, key.seed]
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
 @dataclass
@@ -71,24 +55,14 @@ class _Active:
 class Search:
     """One study's search."""
 
-    def __init__(
-        self,
-        spec: StudySpec,
-        record: StudyRecord,
-        dispatcher: Dispatcher,
-        training_set: TrainingSet,
-        *,
-        home: Home,
-        observer: Observer,
-    ) -> None:
-        self._spec = spec
-        self._record = record
-        self._study = record.study
-        self._dispatcher = dispatcher
-        self._training_set = training_set
-        self._home = home
-        self._observer = observer
-        self._proposals = Proposals(spec, self._study)
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._spec = session.spec
+        self._record = session.record
+        self._study = session.record.study
+        self._dispatcher = session.dispatcher
+        self._observer = session.observer
+        self._proposals = Proposals(session.spec, self._study)
         self._active: dict[TrainingKey, _Active] = {}
         self._num_finished = num_finished(self._study)
         self._errors_in_a_row = 0
@@ -141,24 +115,9 @@ class Search:
             if self._is_to_be_pruned(key, metrics):
                 self._end(key, "pruned", f"after epoch {metrics.epoch}")
                 return
-        checkpoint = self._home.checkpoint(self._record.name, key)
-        self._dispatcher.submit(Task(key, self._plan(proposal, key), checkpoint))
+        self._dispatcher.submit(self._session.task(key, proposal.configuration))
         for metrics in known:
             self._observer.epoch(key, metrics)
-
-    def _plan(self, proposal: Proposal, key: TrainingKey) -> Plan:
-        protocol = self._spec.training
-        return Plan(
-            configuration=proposal.configuration,
-            training_set=self._training_set,
-            seed=training_seed(self._spec, key),
-            epochs=protocol.epochs,
-            stop_after=protocol.epochs,
-            objective=self._spec.objective,
-            early_stopping=protocol.early_stopping,
-            precision=protocol.precision,
-            train_on="train",
-        )
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -207,7 +166,7 @@ class Search:
         self._errors_in_a_row += 1
         if outcome not in ("error", "worker-lost"):
             self._errors_in_a_row = 0
-        self._home.checkpoint(self._record.name, key).unlink(missing_ok=True)
+        self._session.forget_checkpoint(key)
         self._observer.ended(key, outcome=outcome, detail=detail)
 
     def _stop_after_errors(self, reason: str) -> None:

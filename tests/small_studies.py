@@ -16,6 +16,7 @@ from hpsearch.interruption import Interruption
 from hpsearch.records import EpochMetrics, TrainingKey
 from hpsearch.run import RunRequest, RunResult, run_study
 from hpsearch.search import Search
+from hpsearch.session import Session
 from hpsearch.spec import StudySpec, parse_study
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.record import StudyRecord
@@ -201,15 +202,18 @@ class Bench:
             keep_alive=lambda: None,
         )
 
-    def search(self, executor: FakeExecutor) -> Search:
-        return Search(
+    def session(self, executor: FakeExecutor) -> Session:
+        return Session(
             self.spec,
             self.record,
             self.dispatcher(executor),
             self.training_set,
-            home=self.home,
-            observer=self.observer,
+            self.home,
+            self.observer,
         )
+
+    def search(self, executor: FakeExecutor) -> Search:
+        return Search(self.session(executor))
 
     def task(self, trial: int) -> Task:
         key = TrainingKey("search", trial)

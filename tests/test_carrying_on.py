@@ -20,7 +20,7 @@ from hpsearch.data.training_set import prepare_training_set
 from hpsearch.errors import StudyInUseError
 from hpsearch.home import Home
 from hpsearch.records import TrainingKey
-from hpsearch.search import training_seed
+from hpsearch.session import training_seed
 from hpsearch.spec import load_study_file
 from hpsearch.training.epochs import Training
 from hpsearch.training.plan import Plan

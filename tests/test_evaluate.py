@@ -91,15 +91,7 @@ def searched(study: Bench, accuracies: list[float]) -> None:
 
 
 def evaluation(study: Bench, executor: FakeExecutor) -> Evaluation:
-    dispatcher = study.dispatcher(executor)
-    return Evaluation(
-        study.spec,
-        study.record,
-        dispatcher,
-        study.training_set,
-        home=study.home,
-        observer=study.observer,
-    )
+    return Evaluation(study.session(executor))
 
 
 def test_the_finalists_are_the_best_by_validation_each_with_its_seeds(study: Bench) -> None:

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data", "models"),
     ("training", "storage"),
     ("executors", "interruption"),
-    ("dispatcher", "proposals", "pruners", "samplers", "search", "study"),
+    ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),
     ("measures", "evaluate"),
     ("run",),
     ("progress", "output", "report", "dashboard"),

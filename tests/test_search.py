@@ -26,7 +26,8 @@ from hpsearch.executors.messages import (
 )
 from hpsearch.home import Home
 from hpsearch.records import TrainingKey
-from hpsearch.search import num_finished, training_seed
+from hpsearch.search import num_finished
+from hpsearch.session import training_seed
 from hpsearch.spec import StudySpec
 
 # learning rates at which the loss is not finite after one epoch

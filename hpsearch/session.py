@@ -1,0 +1,63 @@
+"""What the search and the trainings after it share: one study, opened, with its workers.
+
+A session plans every training of its study, so that seeds, protocol and file names are set in one
+place.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpsearch.configuration import Configuration
+from hpsearch.data.training_set import TrainingSet
+from hpsearch.dispatcher import Dispatcher, Observer
+from hpsearch.executors.messages import Task
+from hpsearch.home import Home
+from hpsearch.records import Role, TrainingKey
+from hpsearch.spec import StudySpec
+from hpsearch.storage.record import StudyRecord
+from hpsearch.training.plan import Plan
+
+
+@dataclass(frozen=True)
+class Session:
+    """A study that this process holds."""
+
+    spec: StudySpec
+    record: StudyRecord
+    dispatcher: Dispatcher
+    training_set: TrainingSet
+    home: Home
+    observer: Observer
+
+    def task(
+        self, key: TrainingKey, configuration: Configuration, *, epochs: int | None = None
+    ) -> Task:
+        """One training of the study; `epochs` runs just so many, whatever validation says."""
+        protocol, name = self.spec.training, self.record.name
+        plan = Plan(
+            configuration=configuration,
+            training_set=self.training_set,
+            seed=training_seed(self.spec, key),
+            epochs=protocol.epochs,
+            stop_after=protocol.epochs if epochs is None else epochs,
+            objective=self.spec.objective,
+            early_stopping=protocol.early_stopping if epochs is None else None,
+            precision=protocol.precision,
+            train_on=self.spec.final.train_on if key.role == "winner" else "train",
+        )
+        weights = self.home.weights(name, key) if key.role == "winner" else None
+        return Task(key, plan, self.home.checkpoint(name, key), weights)
+
+    def forget_checkpoint(self, key: TrainingKey) -> None:
+        """Remove the checkpoint of a training that is over and recorded."""
+        self.home.checkpoint(self.record.name, key).unlink(missing_ok=True)
+
+
+def training_seed(spec: StudySpec, key: TrainingKey) -> int:
+    """The seed of a training's weights, shuffling and dropout; every training has its own."""
+    roles: dict[Role, int] = {"search": 0, "finalist": 1, "winner": 2}
+    # all finalists share their seeds, so that they differ by their configurations only
+    trial = key.trial if key.role == "search" else 0
+    entropy = [spec.training.seed, roles[key.role], trial, key.seed]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
