@@ -43,9 +43,10 @@ def prepare_device(device: str) -> torch.device:
     torch.set_num_threads(1)
     if device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS' condition for it
-        # warn only: some versions call the gradient of any max-pooling nondeterministic, but it adds
-        # up in varying order only where windows overlap, and ours do not
+        # warn only: some versions call the gradient of any max-pooling nondeterministic, but its
+        # sums vary in order only where windows overlap, and ours do not
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads any
+        # nothing here reads memory before writing it
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
     return torch.device(device)
