@@ -1,16 +1,20 @@
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from multiprocessing import Pipe
 
 import psutil
 import pytest
 from small_studies import bench, small_study
 
 from hpsearch.executors.inline import InlineExecutor
-from hpsearch.executors.local import LocalExecutor
+from hpsearch.executors.local import LocalExecutor, _Process
 from hpsearch.executors.messages import (
+    Command,
     EpochFinished,
     Event,
     Task,
@@ -50,6 +54,26 @@ def poll_until(executor: LocalExecutor, kind: type) -> list[Event]:
         if any(isinstance(event, kind) for event in events):
             return events
     raise AssertionError(f"no {kind.__name__} among {events}")
+
+
+def test_an_epoch_is_answered_only_after_the_search_has_decided() -> None:
+    ours, worker = Pipe()
+    key = TrainingKey("search", 0)
+    finished = EpochFinished(key, EpochMetrics(1, 0.5, 0.5, 0.5, 0.5, 0.001, 0.1, 1000.0))
+    with closing(LocalExecutor([])) as executor, worker:
+        idle = subprocess.Popen([sys.executable, "-c", ""])
+        executor._processes.append(_Process("cpu", idle, ours, key))
+        worker.send(finished)
+        assert executor.poll(1) == [finished]
+        assert not worker.poll(), "told to go on before anybody looked at the epoch"
+        executor.poll(0)
+        assert worker.recv() == Command("continue")
+        worker.send(finished)
+        executor.poll(1)
+        executor.stop(key)
+        executor.poll(0)
+        assert worker.recv() == Command("stop")
+        assert not worker.poll()
 
 
 def timeless(events: list[Event]) -> list[tuple[TrainingKey, EpochMetrics]]:

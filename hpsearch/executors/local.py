@@ -45,6 +45,7 @@ class _Process:
     popen: subprocess.Popen[bytes]
     connection: Connection
     key: TrainingKey | None = None
+    awaits_answer: bool = False  # it has sent an epoch and may still be told to stop
 
 
 class LocalExecutor:
@@ -74,11 +75,19 @@ class LocalExecutor:
         """Tell the task's worker to drop it; the slot is free at once."""
         for process in self._processes:
             if process.key == key:
-                process.key = None
+                process.key, process.awaits_answer = None, False
                 self._send(process, Command("stop"))
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
-        """Events that have come in; a dead worker is replaced and its task reported lost."""
+        """Events that have come in; a dead worker is replaced and its task reported lost.
+
+        The epochs of the last call that were not answered with `stop` are told to go on now: a
+        worker that heard so earlier would train the next epoch of a pruned trial.
+        """
+        for process in self._processes:
+            if process.awaits_answer:
+                process.awaits_answer = False
+                self._send(process, Command("continue"))
         events: list[Event] = []
         ready = wait([p.connection for p in self._processes], timeout_s)
         for process in list(self._processes):
@@ -90,6 +99,7 @@ class LocalExecutor:
         """Ask every worker to checkpoint, wait for those that do in time."""
         for process in self._processes:
             if process.key is not None:
+                process.awaits_answer = False
                 self._send(process, Command("pause"))
         events: list[Event] = []
         deadline = time.monotonic() + timeout_s
@@ -121,7 +131,7 @@ class LocalExecutor:
         if event.key != process.key:
             return []  # the last word of a task that was stopped
         if isinstance(event, EpochFinished):
-            self._send(process, Command("continue"))
+            process.awaits_answer = True
         else:
             process.key = None
         if isinstance(event, TrainingFailed) and event.outcome == "out-of-memory":
