@@ -102,7 +102,7 @@ def run(
     request = RunRequest(
         spec=spec,
         home=Home(home),
-        storage=storage or Home(home).database_url,
+        storage=_url(home, storage),
         data_dir=data_dir,
         trials=trials or spec.search.trials,
         timeout_s=timeout_s,
@@ -122,7 +122,7 @@ def studies(
     """List what can be run, and what is in the database."""
     from hpsearch.report.listing import list_studies, print_studies
 
-    url = storage or Home(home).database_url
+    url = _url(home, storage)
     listing = list_studies(url)
     if json_:
         print_json([asdict(row) for row in listing])
@@ -199,7 +199,7 @@ def test(
     from hpsearch.report.status import document_of
     from hpsearch.report.tested import print_test_result, reading_as_json
 
-    url = storage or Home(home).database_url
+    url = _url(home, storage)
     with _stored(study, home, storage) as record:
         reading, document, name = record.last_reading(), document_of(record), record.name
     if reading is None or again:
@@ -239,7 +239,7 @@ def dashboard(
     from hpsearch.dashboard import serve_dashboard
     from hpsearch.storage.database import open_database
 
-    with closing(open_database(storage or Home(home).database_url, create=False)) as database:
+    with closing(open_database(_url(home, storage), create=False)) as database:
         if host not in ("127.0.0.1", "localhost", "::1"):
             say(f"warning: there is no log-in; whoever reaches {host} can change the studies")
         say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
@@ -325,13 +325,18 @@ def _show_result(request: "RunRequest", result: "RunResult") -> None:
     typer.echo(saved_line(state))
 
 
+def _url(home: Path, storage: str | None) -> str:
+    """The database that --storage names, or the one in --home."""
+    return storage or Home(home).database_url
+
+
 @contextmanager
 def _stored(study: str, home: Path, storage: str | None) -> Iterator["StudyRecord"]:
     """A study of the database, for reading."""
     from hpsearch.storage.database import open_database
     from hpsearch.storage.record import StudyRecord
 
-    with closing(open_database(storage or Home(home).database_url, create=False)) as database:
+    with closing(open_database(_url(home, storage), create=False)) as database:
         yield StudyRecord.of(database, study)
 
 

@@ -1,11 +1,9 @@
 """From a study file's pruner to Optuna's, every argument passed explicitly."""
 
-import warnings
-
 from optuna import pruners
-from optuna.exceptions import ExperimentalWarning
 
 from hpsearch import algorithms
+from hpsearch.storage.experimental import experimental_features
 
 
 def build_pruner(settings: algorithms.Pruner, *, epochs: int) -> pruners.BasePruner:
@@ -48,9 +46,7 @@ def build_pruner(settings: algorithms.Pruner, *, epochs: int) -> pruners.BasePru
                 if isinstance(settings.wrapped, algorithms.NoPruner)
                 else build_pruner(settings.wrapped, epochs=epochs)
             )
-            with warnings.catch_warnings():
-                # the study file chose it; Optuna's word that it may change helps nobody here
-                warnings.simplefilter("ignore", ExperimentalWarning)
+            with experimental_features():
                 return pruners.PatientPruner(
                     wrapped, patience=settings.patience, min_delta=settings.min_delta
                 )

@@ -1,12 +1,10 @@
 """From a study file's sampler to Optuna's, every argument passed explicitly."""
 
-import warnings
-
 import numpy as np
 from optuna import samplers
-from optuna.exceptions import ExperimentalWarning
 
 from hpsearch import algorithms
+from hpsearch.storage.experimental import experimental_features
 
 
 def build_sampler(
@@ -21,9 +19,7 @@ def build_sampler(
             instead of those that it began with.
     """
     fresh = int(np.random.SeedSequence([seed, num_trials]).generate_state(1)[0])
-    with warnings.catch_warnings():
-        # the study file chose the argument; Optuna's word that it may change helps nobody here
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with experimental_features():
         match settings:
             case algorithms.Tpe():
                 return samplers.TPESampler(

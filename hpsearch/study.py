@@ -1,13 +1,11 @@
 """A study in the database: created, found unchanged, put aside, held."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.errors import ChangedStudyError
@@ -16,6 +14,7 @@ from hpsearch.pruners import build_pruner
 from hpsearch.samplers import build_sampler
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database
+from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.record import DOCUMENT, FINGERPRINT, SPLIT, StudyRecord
 
@@ -82,8 +81,7 @@ def prepare_study(study: optuna.Study, spec: StudySpec, training_set: TrainingSe
 
 def _set_metric_name(study: optuna.Study, name: str) -> None:
     """The objective's name, for the dashboard's axes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with experimental_features():
         study.set_metric_names([name])
 
 

@@ -1,4 +1,4 @@
-"""The structure that DESIGN.md agrees on: layers, the wall before the test set, light imports."""
+"""The structure of the package: layers, the wall before the test set, light imports."""
 
 import ast
 import subprocess
@@ -13,7 +13,7 @@ import hpsearch
 PACKAGE = Path(hpsearch.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# DESIGN's table, with the files that have been split off since; a folder stands for all in it
+# from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "space", "records", "mistakes"),
     ("algorithms", "catalogue", "configuration", "entries", "home", "spacefile", "spec"),

@@ -7,13 +7,11 @@ SQLite runs in WAL mode, so that readers never wait for the one writer, with a b
 programs that lock the file.
 """
 
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from sqlalchemy import URL, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import make_url
@@ -22,6 +20,7 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
 from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.storage import tables
+from hpsearch.storage.experimental import experimental_features
 
 _BUSY_TIMEOUT_MS = 60_000
 _OPTUNA_TABLE = "studies"
@@ -158,8 +157,7 @@ def _open_storage(url: str, path: Path | None) -> RDBStorage:
     engine_kwargs: dict[str, object] = {}
     if path is not None:
         engine_kwargs["connect_args"] = {"timeout": _BUSY_TIMEOUT_MS / 1000}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with experimental_features():
         storage = RDBStorage(url, engine_kwargs=engine_kwargs)
     if path is not None:
         event.listen(storage.engine, "connect", _set_pragmas)
