@@ -18,6 +18,7 @@ from hpsearch.configuration import (
     feature_map_sizes,
     window_steps,
 )
+from hpsearch.models.dropout import Dropout
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 _INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -62,14 +63,14 @@ def _layers(
     for number, dense in enumerate(network.dense, start=len(network.conv) + 1):
         name = number - len(network.conv)
         if dense.dropout:
-            yield f"dropout{name}", nn.Dropout(dense.dropout)
+            yield f"dropout{name}", Dropout(dense.dropout)
         yield f"dense{name}", nn.Linear(features, dense.units)
         if network.batch_norm:
             yield f"norm{number}", nn.BatchNorm1d(dense.units)
         yield f"{network.activation}{number}", _ACTIVATIONS[network.activation]()
         features = dense.units
     if network.output.dropout:
-        yield "output_dropout", nn.Dropout(network.output.dropout)
+        yield "output_dropout", Dropout(network.output.dropout)
     yield "output", nn.Linear(features, num_classes)
     if network.output.batch_norm:
         yield "output_norm", nn.BatchNorm1d(num_classes)

@@ -20,14 +20,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from hpsearch.data.tensors import DeviceData, ImageSet
+from hpsearch.data.tensors import DeviceData, ImageSet, num_batches
 from hpsearch.errors import HpsearchError
+from hpsearch.models.dropout import seed_dropout
 from hpsearch.models.network import build_network, memory_format, num_parameters
 from hpsearch.records import EpochMetrics, Precision, best_epoch, is_better
 from hpsearch.spec import EarlyStopping
-from hpsearch.training.optimizers import build_optimizer, build_schedule
+from hpsearch.training.optimizers import Optimizer
 from hpsearch.training.plan import Plan
 from hpsearch.training.precision import autocast, choose_precision
+from hpsearch.training.schedules import rate_factor
 
 _VALIDATION_BATCH = 512  # images; larger ones leave a CPU's cache
 
@@ -36,12 +38,11 @@ class DivergedError(HpsearchError):
     """The loss is not a finite number any more."""
 
 
-class _TrainingPass(NamedTuple):
-    """What one pass over the training images measured."""
+class _Measured(NamedTuple):
+    """What one pass over some images measured, as means over these."""
 
-    loss: float  # mean over the images, as the weights moved
+    loss: float
     accuracy: float
-    learning_rate: float  # at the last step
 
 
 class Training:
@@ -61,11 +62,7 @@ class Training:
             num_classes=training_set.num_classes,
         ).to(device)
         self.module = self.module.to(memory_format=memory_format(configuration.network))
-        self.optimizer = build_optimizer(configuration, self.module)
-        steps_per_epoch = math.ceil(len(self._train) / configuration.batch_size)
-        self.schedule = build_schedule(
-            configuration, self.optimizer, total_steps=plan.epochs * steps_per_epoch
-        )
+        self.optimizer = Optimizer(configuration.optimizer, self.module.parameters())
         self.precision: Precision = self._choose_precision()
         self.best_weights = self._copy_weights()
 
@@ -94,8 +91,7 @@ class Training:
         return {
             "history": [asdict(metrics) for metrics in self.history],
             "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "optimizer": self.optimizer.state(),
             "best_weights": self.best_weights,
             "precision": self.precision,
         }
@@ -104,72 +100,64 @@ class Training:
         """Take over what `state` returned."""
         self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
         self.module.load_state_dict(state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.schedule:
-            self.schedule.load_state_dict(state["schedule"])
+        self.optimizer.load_state(state["optimizer"])
         self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
         self.precision = state["precision"]
 
     def _run_epoch(self, epoch: int) -> EpochMetrics:
         start = time.perf_counter()
         seed = _epoch_seed(self.plan.seed, epoch)
-        torch.manual_seed(seed)  # dropout
+        torch.manual_seed(seed)  # dropout on a GPU
+        seed_dropout(self.module, seed)  # and on the CPU
         order = self._train.shuffled(torch.Generator().manual_seed(seed))
-        trained = self._train_on(order)
-        val_loss, val_accuracy = (
-            (None, None) if self._validation is None else self._validate(self._validation)
-        )
+        rates = self._learning_rates(epoch)
+        trained = self._train_on(order, rates)
+        validated = None if self._validation is None else self._validate(self._validation)
         duration_s = time.perf_counter() - start
         return EpochMetrics(
             epoch=epoch,
             loss=trained.loss,
             accuracy=trained.accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            learning_rate=trained.learning_rate,
+            val_loss=validated.loss if validated else None,
+            val_accuracy=validated.accuracy if validated else None,
+            learning_rate=rates[-1],
             duration_s=duration_s,
             images_per_s=len(self._train) / duration_s,
         )
 
-    def _train_on(self, order: Tensor) -> _TrainingPass:
-        """One pass over the images."""
+    def _learning_rates(self, epoch: int) -> list[float]:
+        """The rate of each step of an epoch."""
+        configuration = self.plan.configuration
+        num_steps = num_batches(len(self._train), configuration.batch_size)
+        first = (epoch - 1) * num_steps
+        return [
+            configuration.learning_rate
+            * rate_factor(
+                step, schedule=configuration.schedule, total_steps=self.plan.epochs * num_steps
+            )
+            for step in range(first, first + num_steps)
+        ]
+
+    def _train_on(self, order: Tensor, rates: list[float]) -> _Measured:
+        """One pass over the images, measured with dropout on, as the weights move."""
         self.module.train()
-        loss_sum, num_correct = self._zeros()
-        num_images = 0
-        rate = 0.0
-        for images, labels in self._train.batches(order, self.plan.configuration.batch_size):
-            self.optimizer.zero_grad(set_to_none=True)
+        seen = []
+        batches = self._train.batches(order, self.plan.configuration.batch_size)
+        for (images, labels), rate in zip(batches, rates, strict=True):
             with autocast(self.precision, self.device):
                 logits = self.module(images)  # (B, classes)
                 loss = cross_entropy(logits, labels)
             loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            rate = self.optimizer.param_groups[0]["lr"]
-            if self.schedule:
-                self.schedule.step()
-            loss_sum += loss.detach() * len(labels)
-            num_correct += (logits.detach().argmax(1) == labels).sum()
-            num_images += len(labels)
-        # the one wait for the device
-        return _TrainingPass(float(loss_sum) / num_images, int(num_correct) / num_images, rate)
+            self.optimizer.step(rate)
+            seen.append((logits.detach(), labels))
+        return _measure(seen)
 
-    def _validate(self, validation: ImageSet) -> tuple[float, float]:
-        """Mean loss and accuracy of the network as it is."""
+    def _validate(self, validation: ImageSet) -> _Measured:
+        """One pass over the held-out images with the network as it is."""
         self.module.eval()
-        loss_sum, num_correct = self._zeros()
         with torch.inference_mode(), autocast(self.precision, self.device):
-            for images, labels in validation.batches(
-                validation.indices, _VALIDATION_BATCH, drop_single=False
-            ):
-                logits = self.module(images)
-                loss_sum += cross_entropy(logits, labels, reduction="sum")
-                num_correct += (logits.argmax(1) == labels).sum()
-        return float(loss_sum) / len(validation), int(num_correct) / len(validation)
-
-    def _zeros(self) -> tuple[Tensor, Tensor]:
-        # sums stay on the device, in double precision: 60,000 losses would cost a float its tail
-        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        return loss_sum, torch.zeros((), dtype=torch.int64, device=self.device)
+            batches = validation.batches(validation.indices, _VALIDATION_BATCH, drop_single=False)
+            return _measure([(self.module(images), labels) for images, labels in batches])
 
     def _choose_precision(self) -> Precision:
         if self.plan.precision != "auto":
@@ -199,6 +187,15 @@ class Training:
 
     def _copy_weights(self) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+
+
+def _measure(seen: list[tuple[Tensor, Tensor]]) -> _Measured:
+    """Loss and accuracy over many batches' logits and labels: the one wait for the device."""
+    logits, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
+    # in double precision: 60,000 losses would cost a float its tail
+    loss = cross_entropy(logits.double(), labels)
+    accuracy = (logits.argmax(1) == labels).double().mean()
+    return _Measured(float(loss), float(accuracy))
 
 
 def stale_epochs(history: list[EpochMetrics], rule: EarlyStopping) -> int:

@@ -1,58 +1,95 @@
-"""Optimisers and learning-rate schedules, all PyTorch's own.
+"""Optimisers: PyTorch's own fused arithmetic, and our state.
 
-A schedule is a factor on the learning rate at each step, counted from 0:
-
-    constant       1
-    inverse_time   1 / (1 + decay_rate * step / decay_steps)      (Keras' InverseTimeDecay)
-    cosine         (1 + cos(pi * step / total_steps)) / 2         (Loshchilov & Hutter 2017)
-    one_cycle      PyTorch's OneCycleLR: up over 30 % of the steps, down over the rest
+Not `torch.optim.Optimizer`: making the first one imports PyTorch's compiler, 82 MB and seconds a
+worker, and every step pays for hooks and profiling that nobody asked for.
 """
 
-import math
-from functools import partial
+from collections.abc import Iterable
 
 import torch
-from torch import nn
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch import Tensor, nn
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
-from hpsearch.configuration import Adam, Configuration, Schedule
+from hpsearch.configuration import Adam, Sgd
+
+State = dict[str, list[Tensor]]
 
 
-def build_optimizer(configuration: Configuration, module: nn.Module) -> torch.optim.Optimizer:
-    """The configuration's optimiser over the module's parameters, in PyTorch's fused form."""
-    settings, rate = configuration.optimizer, configuration.learning_rate
-    if isinstance(settings, Adam):
-        return torch.optim.Adam(
-            module.parameters(), lr=rate, weight_decay=settings.weight_decay, fused=True
+class Optimizer:
+    """The configuration's optimiser over some parameters."""
+
+    def __init__(self, settings: Adam | Sgd, parameters: Iterable[nn.Parameter]) -> None:
+        self._settings = settings
+        self._parameters = list(parameters)
+        if isinstance(settings, Adam):
+            self._state: State = {
+                "means": self._zeros(),
+                "squares": self._zeros(),
+                "steps": [torch.zeros((), device=p.device) for p in self._parameters],
+            }
+        else:
+            self._state = {"momentum": self._zeros()}
+
+    def step(self, learning_rate: float) -> None:
+        """Move the parameters along their gradients, and clear these."""
+        gradients = [_gradient(p) for p in self._parameters]
+        with torch.no_grad():
+            if isinstance(self._settings, Adam):
+                self._adam(gradients, learning_rate)
+            else:
+                self._sgd(gradients, learning_rate, self._settings)
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def state(self) -> State:
+        """The tensors to save: `load_state` of a new optimiser goes on with them."""
+        return self._state
+
+    def load_state(self, state: State) -> None:
+        """Take over what `state` returned."""
+        for name, tensors in self._state.items():
+            for mine, other in zip(tensors, state[name], strict=True):
+                mine.copy_(other)
+
+    def _adam(self, gradients: list[Tensor], learning_rate: float) -> None:
+        """Kingma & Ba 2015."""
+        state = self._state
+        adam(
+            self._parameters,  # type: ignore[arg-type]
+            gradients,
+            state["means"],
+            state["squares"],
+            [],
+            state["steps"],
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            eps=1e-8,
+            lr=learning_rate,
+            weight_decay=self._settings.weight_decay,
+            maximize=False,
         )
-    return torch.optim.SGD(
-        module.parameters(),
-        lr=rate,
-        momentum=settings.momentum,
-        nesterov=settings.nesterov,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+
+    def _sgd(self, gradients: list[Tensor], learning_rate: float, settings: Sgd) -> None:
+        sgd(
+            self._parameters,  # type: ignore[arg-type]
+            gradients,
+            list(self._state["momentum"]),
+            fused=True,
+            lr=learning_rate,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay,
+            dampening=0.0,
+            maximize=False,
+        )
+
+    def _zeros(self) -> list[Tensor]:
+        return [torch.zeros_like(p) for p in self._parameters]
 
 
-def build_schedule(
-    configuration: Configuration, optimizer: torch.optim.Optimizer, *, total_steps: int
-) -> LRScheduler | None:
-    """The schedule to step after every batch; None for a constant rate."""
-    schedule = configuration.schedule
-    if schedule.name == "constant":
-        return None
-    if schedule.name == "one_cycle":
-        rate = configuration.learning_rate
-        # momentum stays what the configuration says
-        return OneCycleLR(optimizer, max_lr=rate, total_steps=total_steps, cycle_momentum=False)
-    return LambdaLR(optimizer, partial(rate_factor, schedule=schedule, total_steps=total_steps))
-
-
-def rate_factor(step: int, *, schedule: Schedule, total_steps: int) -> float:
-    """The factor of inverse_time and cosine at a step."""
-    if schedule.name == "inverse_time":
-        assert schedule.decay_rate is not None
-        assert schedule.decay_steps is not None
-        return 1 / (1 + schedule.decay_rate * step / schedule.decay_steps)
-    return (1 + math.cos(math.pi * min(step, total_steps) / total_steps)) / 2
+def _gradient(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None, "a parameter that the loss does not depend on"
+    return parameter.grad
