@@ -2,6 +2,7 @@ import copy
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 import torch
@@ -116,6 +117,22 @@ def test_fifty_steps_lose_what_they_lose_with_torch_optim(values: Values) -> Non
     expected = train_a_little(theirs, reference_step)
     assert losses == pytest.approx(expected, rel=1e-5)
     assert losses[-1] != pytest.approx(losses[0], rel=1e-3), "the weights have moved"
+
+
+@pytest.mark.parametrize("values", [{"learning_rate": 0.01}, {**SGD, "momentum": 0.9}])
+def test_weights_in_any_memory_order_make_the_same_steps(values: Values) -> None:
+    configuration = resolve(values, model="mlp")
+    torch.manual_seed(0)
+    rows = nn.Sequential(nn.Linear(20, 16), nn.ReLU(), nn.Linear(16, 10))
+    columns = copy.deepcopy(rows)
+    for layer in (columns[0], columns[2]):
+        layer.weight.data = layer.weight.data.t().contiguous().t()
+    losses = []
+    for module in (rows, columns):
+        optimizer = Optimizer(configuration.optimizer, module.parameters())
+        step = partial(optimizer.step, configuration.learning_rate)
+        losses.append(train_a_little(module, step))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_an_optimizer_goes_on_from_its_state() -> None:

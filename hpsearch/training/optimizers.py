@@ -22,25 +22,28 @@ class Optimizer:
     def __init__(self, settings: Adam | Sgd, parameters: Iterable[nn.Parameter]) -> None:
         self._settings = settings
         self._parameters = list(parameters)
+        self._orders = [_memory_order(p) for p in self._parameters]
+        self._values = [p.detach().permute(o) for p, o in self._ordered()]
         if isinstance(settings, Adam):
             self._state: State = {
                 "means": self._zeros(),
                 "squares": self._zeros(),
-                "steps": [torch.zeros((), device=p.device) for p in self._parameters],
+                "steps": [torch.zeros((), device=v.device) for v in self._values],
             }
         else:
             self._state = {"momentum": self._zeros()}
 
     def step(self, learning_rate: float) -> None:
         """Move the parameters along their gradients, and clear these."""
-        gradients = [_gradient(p) for p in self._parameters]
-        with torch.no_grad():
-            if isinstance(self._settings, Adam):
-                self._adam(gradients, learning_rate)
-            else:
-                self._sgd(gradients, learning_rate, self._settings)
-        for parameter in self._parameters:
+        gradients = []
+        for parameter, order in self._ordered():
+            assert parameter.grad is not None, "the loss does not depend on it"
+            gradients.append(parameter.grad.permute(order))
             parameter.grad = None
+        if isinstance(self._settings, Adam):
+            self._adam(gradients, learning_rate)
+        else:
+            self._sgd(gradients, learning_rate, self._settings)
 
     def state(self) -> State:
         """The tensors to save: `load_state` of a new optimiser goes on with them."""
@@ -56,7 +59,7 @@ class Optimizer:
         """Kingma & Ba 2015."""
         state = self._state
         adam(
-            self._parameters,  # type: ignore[arg-type]
+            self._values,
             gradients,
             state["means"],
             state["squares"],
@@ -74,7 +77,7 @@ class Optimizer:
 
     def _sgd(self, gradients: list[Tensor], learning_rate: float, settings: Sgd) -> None:
         sgd(
-            self._parameters,  # type: ignore[arg-type]
+            self._values,
             gradients,
             list(self._state["momentum"]),
             fused=True,
@@ -87,9 +90,16 @@ class Optimizer:
         )
 
     def _zeros(self) -> list[Tensor]:
-        return [torch.zeros_like(p) for p in self._parameters]
+        return [torch.zeros_like(v) for v in self._values]
+
+    def _ordered(self) -> Iterable[tuple[nn.Parameter, list[int]]]:
+        return zip(self._parameters, self._orders, strict=True)
 
 
-def _gradient(parameter: nn.Parameter) -> Tensor:
-    assert parameter.grad is not None, "a parameter that the loss does not depend on"
-    return parameter.grad
+def _memory_order(tensor: Tensor) -> list[int]:
+    """The dimensions from the largest stride to the smallest.
+
+    So permuted, column-major and channels-last weights are contiguous; the fused kernels would copy
+    them, and their gradients, at every step otherwise.
+    """
+    return sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
