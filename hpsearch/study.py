@@ -15,6 +15,7 @@ from hpsearch.samplers import build_sampler
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database
 from hpsearch.storage.experimental import experimental_features
+from hpsearch.storage.held import HeldStorage
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.record import DOCUMENT, FINGERPRINT, SPLIT, StudyRecord
 
@@ -53,11 +54,9 @@ def open_study(
                 _put_aside(database, name, home)
         elif not _is_blank(study, direction=direction):
             _check_unchanged(study, spec, training_set)
-    study = optuna.create_study(
+    return optuna.create_study(
         study_name=name, storage=database.storage, direction=direction, load_if_exists=True
     )
-    study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
-    return study
 
 
 def _is_blank(study: optuna.Study, *, direction: str) -> bool:
@@ -66,16 +65,23 @@ def _is_blank(study: optuna.Study, *, direction: str) -> bool:
     return not described and study.direction.name.lower() == direction
 
 
-def prepare_study(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> None:
-    """Describe a new study in the database, and give it its sampler; the study must be held."""
+def prepare_study(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> optuna.Study:
+    """Describe a study in the database if it is new, and make it ready to be searched.
+
+    The study must be held: the one that is returned has its trials in memory.
+    """
     if FINGERPRINT not in study.user_attrs:
         study.set_user_attr(DOCUMENT, spec.document)
         study.set_user_attr(SPLIT, training_set.fingerprint)
         _set_metric_name(study, spec.objective)
         study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
-    num_trials = len(study.get_trials(deepcopy=False))
-    study.sampler = build_sampler(
-        spec.search.sampler, seed=spec.training.seed, num_trials=num_trials
+    storage = HeldStorage(study._storage, study._study_id)
+    num_trials = len(storage.get_all_trials(study._study_id, deepcopy=False))
+    return optuna.load_study(
+        study_name=study.study_name,
+        storage=storage,
+        sampler=build_sampler(spec.search.sampler, seed=spec.training.seed, num_trials=num_trials),
+        pruner=build_pruner(spec.search.pruner, epochs=spec.training.epochs),
     )
 
 

@@ -239,5 +239,5 @@ def bench(home: Home, spec: StudySpec) -> Iterator[Bench]:
     )
     with new_database(home) as database:
         study = open_study(database, spec, training_set, home=home, restart=False)
-        prepare_study(study, spec, training_set)
+        study = prepare_study(study, spec, training_set)
         yield Bench(StudyRecord(database, study), training_set, home, spec)
