@@ -1,0 +1,1 @@
+"""What hpsearch costs and how fast it is, beside its peers: `scripts/bench`."""

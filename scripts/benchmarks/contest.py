@@ -1,0 +1,146 @@
+"""Contestants run in turn, several times, each in a process of its own.
+
+Machines drift: a contestant's repeats are spread over the whole contest, so that all of them meet
+the same machine, and only ratios within one contest are compared.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+OURS = "hpsearch"
+
+
+class ContestantError(Exception):
+    """A contestant that could not be run, in words."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One contestant's results."""
+
+    contestant: str
+    samples: list[float]  # one a repeat; more is better
+    failure: str = ""  # why there are none
+
+    @property
+    def median(self) -> float:
+        """The middle sample."""
+        return statistics.median(self.samples)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One measure over all contestants."""
+
+    measure: str  # "T1"
+    title: str
+    unit: str
+    goal: float  # times the best peer
+    scores: list[Score] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float | None:
+        """Our median over the best peer's; None if there is nothing to compare."""
+        ours = [s.median for s in self.scores if s.contestant == OURS and s.samples]
+        peers = [s.median for s in self.scores if s.contestant != OURS and s.samples]
+        return ours[0] / max(peers) if ours and peers else None
+
+
+def hold(
+    contest: Contest, contestants: Mapping[str, Callable[[], float]], *, repeats: int
+) -> Contest:
+    """Run every contestant `repeats` times, in turn; one that fails is left out from then on."""
+    samples: dict[str, list[float]] = {name: [] for name in contestants}
+    failures: dict[str, str] = {}
+    for repeat in range(repeats):
+        for name, run in contestants.items():
+            if name in failures:
+                continue
+            try:
+                samples[name].append(run())
+                said = f"{samples[name][-1]:,.0f} {contest.unit}"
+            except ContestantError as error:
+                failures[name] = said = str(error)
+            print(f"{contest.measure} {repeat + 1}/{repeats} {name}: {said}", flush=True)
+    contest.scores.extend(
+        Score(name, values, failures.get(name, "")) for name, values in samples.items()
+    )
+    return contest
+
+
+def run_json(
+    command: Sequence[str], *, environment: Mapping[str, str] | None = None, timeout_s: float
+) -> dict[str, object]:
+    """Run a command and parse the last line of its output.
+
+    Raises:
+        ContestantError: it failed, took too long, or said something else.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ContestantError(f"took longer than {timeout_s:.0f} s") from None
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise ContestantError(f"exit code {done.returncode}: {said}")
+    answer = json.loads(lines[-1])
+    assert isinstance(answer, dict)
+    return answer
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer's program and how many processes of how many threads it runs with."""
+
+    name: str
+    script: str  # in peers/
+    processes: int
+    threads: int
+
+
+def peers(cores: int) -> list[Peer]:
+    """What people would use on so many cores."""
+    return [
+        Peer(f"Optuna + DataLoader, 1 process of {cores} threads", "torch_loop.py", 1, cores),
+        Peer(f"Optuna + DataLoader, {cores} processes of 1 thread", "torch_loop.py", cores, 1),
+        Peer(f"Keras fit, 1 process of {cores} threads", "keras_fit.py", 1, cores),
+        Peer(f"Keras fit, {cores} processes of 1 thread", "keras_fit.py", cores, 1),
+        Peer(f"Ray Tune, {cores} trials at once", "ray_tune.py", cores, 1),
+    ]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how a benchmark runs."""
+
+    peers_python: Path
+    data_dir: Path
+    scratch: Path
+    device: str  # cpu or cuda
+    processes: int  # workers, and the cores that peers may use
+    repeats: int
+    quick: bool
+
+    def peer_command(self, peer: Peer, *arguments: str) -> list[str]:
+        """A peer's command line."""
+        script = Path(__file__).parent / "peers" / peer.script
+        return [
+            str(self.peers_python),
+            str(script),
+            *arguments,
+            *("--processes", str(peer.processes), "--threads", str(peer.threads)),
+            *("--data-dir", str(self.data_dir), "--device", self.device),
+        ]

@@ -1,0 +1,199 @@
+"""T6: hours until a search of `mlp-fashion` first sees a validation accuracy of 0.895.
+
+Our own search loop runs against recorded curves, so that samplers and pruners are compared in
+seconds. A seed whose budget ends before the target costs its whole time; the expected running time
+is all seeds' time over the number that met it (Auger & Hansen 2005).
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.curves import SEEDS, Curves, load_curves, mlp_study
+from benchmarks.replay import ReplayExecutor
+from hpsearch import algorithms
+from hpsearch.algorithms import Pruner, Sampler
+from hpsearch.data.training_set import TrainingSet
+from hpsearch.dispatcher import Dispatcher, TrialOutcome
+from hpsearch.errors import InterruptedRunError
+from hpsearch.home import Home
+from hpsearch.interruption import Interruption
+from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.search import Search
+from hpsearch.session import Session
+from hpsearch.spec import StudySpec
+from hpsearch.storage.database import open_database
+from hpsearch.storage.record import StudyRecord
+from hpsearch.study import open_study, prepare_study
+
+TARGET = 0.895
+_SLOTS = 2
+_BASELINE = "one epoch of all, the best 5 in full"
+
+_TPE, _RANDOM = algorithms.Tpe(), algorithms.Random()
+_STRATEGIES: Mapping[str, tuple[Sampler, Pruner]] = {
+    "random, no pruning": (_RANDOM, algorithms.NoPruner()),
+    "tpe, no pruning": (_TPE, algorithms.NoPruner()),
+    "gp, no pruning": (algorithms.Gp(), algorithms.NoPruner()),
+    "random, halving 4": (_RANDOM, algorithms.Halving()),
+    "tpe, median": (_TPE, algorithms.Median()),
+    "tpe, percentile 25": (_TPE, algorithms.Percentile()),
+    "tpe, halving 2": (_TPE, algorithms.Halving(reduction_factor=2)),
+    "tpe, halving 3": (_TPE, algorithms.Halving(reduction_factor=3)),
+    "tpe, halving 4": (_TPE, algorithms.Halving()),
+    "tpe, hyperband 3": (_TPE, algorithms.Hyperband(max_resource=27)),
+    "tpe, hyperband 4": (_TPE, algorithms.Hyperband(max_resource=64, reduction_factor=4)),
+    "gp, halving 4": (algorithms.Gp(), algorithms.Halving()),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One search against the curves."""
+
+    reached_s: float | None
+    total_s: float  # until the target, or the end of the budget
+
+
+@dataclass(frozen=True)
+class Times:
+    """A strategy over all seeds."""
+
+    strategy: str
+    expected_hours: float | None  # None: no seed met the target
+    num_reached: int
+    hours: list[float]  # of every seed, to the target or to its end
+
+
+@dataclass(frozen=True)
+class Targets:
+    """T6."""
+
+    target: float
+    seeds: int
+    default: str
+    strategies: list[Times]
+
+
+def measure_target(*, seeds: int, table: Path) -> Targets:
+    """Compare our default with other strategies and with the baseline."""
+    curves = load_curves(table)
+    search = mlp_study().search
+    default = f"default: {search.sampler.name}, {search.pruner.name}"
+    strategies = {default: (search.sampler, search.pruner), **_STRATEGIES}
+    rows = []
+    with ProcessPoolExecutor(max_workers=_SLOTS) as pool:
+        for name, (sampler, pruner) in strategies.items():
+            run = partial(_search, curves, sampler, pruner)
+            rows.append(_times(name, list(pool.map(run, range(seeds)))))
+    rows.append(_times(_BASELINE, [_one_epoch_of_all(curves, seed) for seed in range(seeds)]))
+    return Targets(TARGET, seeds, default, rows)
+
+
+def _times(strategy: str, outcomes: Sequence[Outcome]) -> Times:
+    num_reached = sum(outcome.reached_s is not None for outcome in outcomes)
+    total_h = sum(outcome.total_s for outcome in outcomes) / 3600
+    expected = total_h / num_reached if num_reached else None
+    return Times(strategy, expected, num_reached, [o.total_s / 3600 for o in outcomes])
+
+
+def _search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outcome:
+    """One search of the study's budget with another seed."""
+    spec = _seeded(mlp_study(), sampler, pruner, seed)
+    executor = ReplayExecutor(curves, num_slots=_SLOTS)
+    interruption = Interruption()
+    watch = _Watch(executor, interruption)
+    with TemporaryDirectory(dir=_memory()) as folder:
+        home = Home(Path(folder))
+        database = open_database(home.database_url, create=True)
+        try:
+            training_set = _no_images(home)
+            study = open_study(database, spec, training_set, home=home, restart=False)
+            record = StudyRecord(database, prepare_study(study, spec, training_set))
+            dispatcher = Dispatcher(
+                executor,
+                record,
+                observer=watch,
+                interruption=interruption,
+                keep_alive=lambda: None,
+            )
+            session = Session(spec, record, dispatcher, training_set, home, watch)
+            with suppress(InterruptedRunError):
+                Search(session).run(trials=spec.search.trials, timeout_s=None)
+        finally:
+            database.close()
+    return Outcome(watch.reached_s, executor.now_s if watch.reached_s is None else watch.reached_s)
+
+
+class _Watch:
+    """An observer that ends the search, as Ctrl-C would, when an epoch meets the target."""
+
+    def __init__(self, executor: ReplayExecutor, interruption: Interruption) -> None:
+        self.reached_s: float | None = None
+        self._executor = executor
+        self._interruption = interruption
+
+    def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+        if self.reached_s is None and metrics.value_of("val_accuracy") >= TARGET:
+            self.reached_s = self._executor.now_s
+            self._interruption.requested = True
+
+    def phase(
+        self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
+    ) -> None: ...
+
+    def started(self, key: TrainingKey, *, max_epochs: int) -> None: ...
+
+    def lost(self, key: TrainingKey, *, reason: str) -> None: ...
+
+    def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None: ...
+
+    def tick(self) -> None: ...
+
+
+def _memory() -> Path | None:
+    """A folder in memory, where there is one: the database is thrown away."""
+    shm = Path("/dev/shm")
+    return shm if shm.is_dir() else None
+
+
+def _seeded(spec: StudySpec, sampler: Sampler, pruner: Pruner, seed: int) -> StudySpec:
+    training = spec.training.model_copy(update={"seed": seed})
+    search = spec.search.model_copy(update={"sampler": sampler, "pruner": pruner})
+    return replace(spec, training=training, search=search)
+
+
+def _no_images(home: Home) -> TrainingSet:
+    """Stands for the images, which nobody opens."""
+    none = home.cache
+    return TrainingSet(none, none, none, none, "curves", (1, 28, 28), 10)
+
+
+def _one_epoch_of_all(curves: Curves, seed: int) -> Outcome:
+    """Every configuration for one epoch in random order, then the best five in full."""
+    rng = random.Random(seed)
+    chosen = [
+        curves[fingerprint, rng.randrange(SEEDS)] for fingerprint in sorted({f for f, _ in curves})
+    ]
+    rng.shuffle(chosen)
+    free = [0.0] * _SLOTS  # when each slot is free again
+    reached: list[float] = []
+    for curve in chosen:
+        slot = free.index(min(free))
+        free[slot] += curve[0].duration_s
+        if curve[0].val_accuracy >= TARGET:
+            reached.append(free[slot])
+    best = sorted(chosen, key=lambda curve: curve[0].val_accuracy, reverse=True)[:5]
+    for curve in best:
+        slot = free.index(min(free))
+        for epoch in curve[1:]:
+            free[slot] += epoch.duration_s
+            if epoch.val_accuracy >= TARGET:
+                reached.append(free[slot])
+    first = min(reached, default=None)
+    return Outcome(first, max(free) if first is None else first)

@@ -1,0 +1,205 @@
+"""T3 and T4: trials an hour of whole searches, and what of a trial's time is not training.
+
+The same fixed configurations for all, from D4's spaces, three epochs each, nothing pruned, timed
+from the start of the process to its exit.
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+from benchmarks.contest import OURS, Contest, ContestantError, Peer, Setting, hold, peers, run_json
+from hpsearch.space import Scalar
+from hpsearch.storage.database import open_database
+from hpsearch.storage.record import StudyRecord
+
+_EPOCHS = 3
+_TIMEOUT_S = 6 * 3600.0
+# 24 and 48 combinations
+_SPACES: Mapping[str, Mapping[str, list[Scalar]]] = {
+    "cnn": {
+        "batch_size": [32, 64],
+        "learning_rate": [0.01, 0.001],
+        "dropout": [0.2],
+        "conv_layers": [2],
+        "conv.1.filters": [32, 64, 128],
+        "conv.1.kernel": [3],
+        "conv.1.stride": [1],
+        "conv.2.filters": [64],
+        "conv.2.kernel": [3, 5],
+        "conv.2.stride": [2],
+        "dense_layers": [0],
+    },
+    "mlp": {
+        "batch_size": [32, 64],
+        "learning_rate": [0.01, 0.001],
+        "dropout": [0.1, 0.2],
+        "dense_layers": [1, 2, 3],
+        "dense.units": [64, 128],
+    },
+}
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """T4: seconds of our last T3 run."""
+
+    model: str
+    trials: int
+    wall_s: float
+    training_s: float  # of all trials' epochs, over all workers
+    around_a_trial_ms: float  # median: its time from ask to tell, less its epochs
+    of_the_whole_ms: float  # a trial's share of all that is not training, start and exit included
+    share: float  # around_a_trial_ms of a trial's training time
+
+
+@dataclass
+class _Seen:
+    """What the contestants' trials reached: a check that they trained the same."""
+
+    val_accuracy: dict[str, float]
+
+
+def measure_trials(setting: Setting, *, model: str) -> tuple[Contest, Overhead, dict[str, float]]:
+    """T3 for a model; with T4, and the mean validation accuracy of each contestant's trials."""
+    configurations = _configurations(model)
+    num_images = 2_550 if setting.quick else 51_000
+    goal = {"cnn": 2.5, "mlp": 6.0}[model]
+    title = f"{len(configurations)} {model.upper()} trials of {num_images:,} images"
+    contest = Contest("T3", title, "trials/h", goal)
+    seen = _Seen({})
+    contestants: dict[str, Callable[[], float]] = {
+        OURS: partial(_our_trials_per_hour, setting, model, num_images, seen)
+    }
+    for peer in peers(setting.processes):
+        contestants[peer.name] = partial(
+            _peers_trials_per_hour, setting, peer, configurations, num_images, seen
+        )
+    hold(contest, contestants, repeats=1 if setting.quick else setting.repeats)
+    return contest, _overhead(setting, model), seen.val_accuracy
+
+
+def _configurations(model: str) -> list[dict[str, Scalar]]:
+    space = _SPACES[model]
+    return [
+        {"model": model, **dict(zip(space, values, strict=True))}
+        for values in product(*space.values())
+    ]
+
+
+def _our_trials_per_hour(setting: Setting, model: str, num_images: int, seen: _Seen) -> float:
+    home = setting.scratch / f"trials-{model}"
+    study = setting.scratch / f"bench-{model}.toml"
+    study.write_text(_study_file(model, num_images))
+    trials = len(_configurations(model))
+    command = [sys.executable, "-m", "hpsearch", "run", "--study", str(study), "--no-test"]
+    command += ["--trials", str(trials), "--workers", str(setting.processes), "--restart"]
+    command += ["--home", str(home), "--device", setting.device]
+    start = time.perf_counter()
+    _run(command, setting)
+    wall_s = time.perf_counter() - start
+    (setting.scratch / f"wall-{model}.json").write_text(json.dumps(wall_s))
+    seen.val_accuracy[OURS] = statistics.mean(_our_accuracies(setting, model))
+    return 3600 * trials / wall_s
+
+
+def _run(command: list[str], setting: Setting) -> None:
+    environment = {**os.environ, "HPSEARCH_DATA": str(setting.data_dir)}
+    # its own report is on stderr or in the database: any JSON will do for `run_json`
+    run_json(
+        ["sh", "-c", '"$@" >&2 && echo "{}"', "sh", *command],
+        environment=environment,
+        timeout_s=_TIMEOUT_S,
+    )
+
+
+def _study_file(model: str, num_images: int) -> str:
+    # the whole training set holds 51,000 images beside the 15 % for validation
+    subset = "" if num_images == 51_000 else f"subset = {round(num_images / 0.85)}\n"
+    space = "\n".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in _SPACES[model].items())
+    return f"""dataset = "fashion-mnist"
+model = "{model}"
+objective = "val_accuracy"
+
+[training]
+epochs = {_EPOCHS}
+precision = "auto"
+validation = 0.15
+{subset}
+[search]
+sampler = "grid"
+pruner = "none"
+
+[space]
+{space}
+"""
+
+
+def _peers_trials_per_hour(
+    setting: Setting,
+    peer: Peer,
+    configurations: list[dict[str, Scalar]],
+    num_images: int,
+    seen: _Seen,
+) -> float:
+    path = setting.scratch / "configurations.json"
+    path.write_text(json.dumps(configurations))
+    arguments = ("trials", "--configs", str(path), "--epochs", str(_EPOCHS))
+    command = setting.peer_command(peer, *arguments, "--images", str(num_images))
+    start = time.perf_counter()
+    answer = run_json(command, timeout_s=_TIMEOUT_S)
+    wall_s = time.perf_counter() - start
+    if answer["trained"] != len(configurations):
+        raise ContestantError(f"trained {answer['trained']} of {len(configurations)}")
+    accuracies = answer["val_accuracy"]
+    assert isinstance(accuracies, list)
+    seen.val_accuracy[peer.name] = statistics.mean(accuracies)
+    return 3600 * len(configurations) / wall_s
+
+
+def _our_accuracies(setting: Setting, model: str) -> list[float]:
+    database = open_database(_storage(setting, model), create=False)
+    try:
+        histories = StudyRecord.of(database, f"bench-{model}").all_epochs(role="search")
+        # the last epoch's, as the peers report
+        return [epochs[-1].value_of("val_accuracy") for epochs in histories.values()]
+    finally:
+        database.close()
+
+
+def _overhead(setting: Setting, model: str) -> Overhead:
+    database = open_database(_storage(setting, model), create=False)
+    try:
+        record = StudyRecord.of(database, f"bench-{model}")
+        histories = record.all_epochs(role="search")
+        trials = record.study.get_trials(deepcopy=False)
+    finally:
+        database.close()
+    training_s = {k.trial: sum(m.duration_s for m in epochs) for k, epochs in histories.items()}
+    around = []
+    # the first trial of each worker waits for the worker to start
+    for trial in trials[setting.processes :]:
+        assert trial.duration is not None
+        around.append(trial.duration.total_seconds() - training_s[trial.number])
+    wall_s = float(json.loads((setting.scratch / f"wall-{model}.json").read_text()))
+    total_s = sum(training_s.values())
+    around_s = statistics.median(around)
+    return Overhead(
+        model=model,
+        trials=len(trials),
+        wall_s=wall_s,
+        training_s=total_s,
+        around_a_trial_ms=1000 * around_s,
+        of_the_whole_ms=1000 * (wall_s * setting.processes - total_s) / len(trials),
+        share=around_s / (total_s / len(trials)),
+    )
+
+
+def _storage(setting: Setting, model: str) -> str:
+    return f"sqlite:///{setting.scratch / f'trials-{model}' / 'hpsearch.db'}"
