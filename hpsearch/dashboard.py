@@ -11,8 +11,10 @@ def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> 
         OSError: the address is not free.
     """
     from optuna.artifacts import FileSystemArtifactStore
+    from optuna.storages import get_storage
     from optuna_dashboard import run_server
 
     artifacts = home.root / "artifacts"
     artifacts.mkdir(parents=True, exist_ok=True)
-    run_server(database.storage, host, port, FileSystemArtifactStore(artifacts))
+    storage = get_storage(database.storage)  # remembers finished trials from one poll to the next
+    run_server(storage, host, port, FileSystemArtifactStore(artifacts))

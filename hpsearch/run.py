@@ -135,7 +135,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
     with _opened(request.storage) as database:
         study = open_study(database, spec, training_set, home=home, restart=request.restart)
         with leased(StudyRecord(database, study)) as lease, Interruption() as interruption:
-            record = StudyRecord(database, prepare_study(study, spec, training_set))
+            record = StudyRecord(database, prepare_study(database, spec, training_set))
             run = _Run(request, record, training_set, lease, observer, interruption)
             if run.is_complete():
                 return run.stored_result()

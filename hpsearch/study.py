@@ -15,7 +15,6 @@ from hpsearch.samplers import build_sampler
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database
 from hpsearch.storage.experimental import experimental_features
-from hpsearch.storage.held import HeldStorage
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.record import DOCUMENT, FINGERPRINT, SPLIT, StudyRecord
 
@@ -65,24 +64,21 @@ def _is_blank(study: optuna.Study, *, direction: str) -> bool:
     return not described and study.direction.name.lower() == direction
 
 
-def prepare_study(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> optuna.Study:
-    """Describe a study in the database if it is new, and make it ready to be searched.
-
-    The study must be held: the one that is returned has its trials in memory.
-    """
+def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet) -> optuna.Study:
+    """Describe an opened study if it is new, and make it ready to be searched; it must be held."""
+    study = database.study_in_memory(spec.name)
     if FINGERPRINT not in study.user_attrs:
         study.set_user_attr(DOCUMENT, spec.document)
         study.set_user_attr(SPLIT, training_set.fingerprint)
         _set_metric_name(study, spec.objective)
         study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
-    storage = HeldStorage(study._storage, study._study_id)
-    num_trials = len(storage.get_all_trials(study._study_id, deepcopy=False))
-    return optuna.load_study(
-        study_name=study.study_name,
-        storage=storage,
-        sampler=build_sampler(spec.search.sampler, seed=spec.training.seed, num_trials=num_trials),
-        pruner=build_pruner(spec.search.pruner, epochs=spec.training.epochs),
+    study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
+    study.sampler = build_sampler(
+        spec.search.sampler,
+        seed=spec.training.seed,
+        num_trials=len(study.get_trials(deepcopy=False)),
     )
+    return study
 
 
 def _set_metric_name(study: optuna.Study, name: str) -> None:

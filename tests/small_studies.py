@@ -238,6 +238,6 @@ def bench(home: Home, spec: StudySpec) -> Iterator[Bench]:
         spec.dataset, spec.training, data_dir=home.root, cache=home.cache
     )
     with new_database(home) as database:
-        study = open_study(database, spec, training_set, home=home, restart=False)
-        study = prepare_study(study, spec, training_set)
+        open_study(database, spec, training_set, home=home, restart=False)
+        study = prepare_study(database, spec, training_set)
         yield Bench(StudyRecord(database, study), training_set, home, spec)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.storage import tables
 from hpsearch.storage.experimental import experimental_features
+from hpsearch.storage.writethrough import WriteThroughStorage
 
 _BUSY_TIMEOUT_MS = 60_000
 _OPTUNA_TABLE = "studies"
@@ -49,7 +50,7 @@ class Database:
         return [study.study_name for study in self.storage.get_all_studies()]
 
     def load_study(self, name: str) -> optuna.Study:
-        """A stored study, for reading.
+        """A stored study as Optuna opens it.
 
         Raises:
             UnknownStudyError: there is none of that name.
@@ -62,6 +63,13 @@ class Database:
             hint = f"did you mean {' or '.join(near)}?" if near else "`hpsearch run` starts one"
             raise UnknownStudyError(f"no study {name!r} in {shown(self.url)}; {hint}")
         return optuna.load_study(study_name=name, storage=self.storage)
+
+    def study_in_memory(self, name: str) -> optuna.Study:
+        """A stored study whose trials are read once: for a look at it, and for its one owner."""
+        study_id = self.storage.get_study_id_from_name(name)
+        return optuna.load_study(
+            study_name=name, storage=WriteThroughStorage(self.storage, study_id)
+        )
 
     def rename_study(self, old: str, new: str) -> None:
         """Give a study another name; Optuna has no call for it."""

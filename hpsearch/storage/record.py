@@ -100,7 +100,7 @@ class StudyRecord:
         study = database.load_study(name)
         if DOCUMENT not in study.user_attrs:
             raise UnknownStudyError(f"study {name!r} was not made by hpsearch")
-        return cls(database, study)
+        return cls(database, database.study_in_memory(name))
 
     @property
     def name(self) -> str:

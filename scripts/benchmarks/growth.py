@@ -160,8 +160,8 @@ def _study() -> StudySpec:
 def _opened(home: Home, spec: StudySpec) -> Iterator[StudyRecord]:
     """The study as `hpsearch run` has it, made where it is not there."""
     with closing(open_database(home.database_url, create=True)) as database:
-        study = open_study(database, spec, _NO_IMAGES, home=home, restart=False)
-        yield StudyRecord(database, prepare_study(study, spec, _NO_IMAGES))
+        open_study(database, spec, _NO_IMAGES, home=home, restart=False)
+        yield StudyRecord(database, prepare_study(database, spec, _NO_IMAGES))
 
 
 @dataclass(frozen=True)

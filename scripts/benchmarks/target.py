@@ -113,8 +113,8 @@ def _search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outc
         database = open_database(home.database_url, create=True)
         try:
             training_set = _no_images(home)
-            study = open_study(database, spec, training_set, home=home, restart=False)
-            record = StudyRecord(database, prepare_study(study, spec, training_set))
+            open_study(database, spec, training_set, home=home, restart=False)
+            record = StudyRecord(database, prepare_study(database, spec, training_set))
             dispatcher = Dispatcher(
                 executor,
                 record,

@@ -1,11 +1,11 @@
-"""Optuna's storage of the one study that this process holds: reads come from memory.
+"""Optuna's storage with one study's trials in memory.
 
 A running search is the only writer of its study (`lease`), so it need not read back what it wrote.
 Optuna reads all trials several times at every proposal and every epoch; through its SQL that was
 two thirds of the search's own time. Every write still goes to the database, and there first.
 
-What another program writes to the held study while the search runs, say a note in optuna-dashboard,
-stays in the database and is not seen here.
+What another program writes to the study meanwhile, say a note in optuna-dashboard, stays in the
+database and is not seen here.
 """
 
 import copy
@@ -14,22 +14,25 @@ from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.storage.trials import read_trials
 
-class HeldStorage(BaseStorage):
-    """A database's Optuna storage, with one study's trials in memory."""
 
-    def __init__(self, backend: BaseStorage, study_id: int) -> None:
+class WriteThroughStorage(BaseStorage):
+    """A database's Optuna storage that answers for one study from memory."""
+
+    def __init__(self, backend: RDBStorage, study_id: int) -> None:
         self._backend = backend
         self._study_id = study_id
         self._name = backend.get_study_name_from_id(study_id)
-        self._trials = {t._trial_id: t for t in backend.get_all_trials(study_id)}  # by number
+        self._directions = backend.get_study_directions(study_id)
         self._user_attrs = backend.get_study_user_attrs(study_id)
         self._system_attrs = backend.get_study_system_attrs(study_id)
+        self._trials = {trial._trial_id: trial for trial in read_trials(backend.engine, study_id)}
 
     # The study
 
@@ -55,10 +58,11 @@ class HeldStorage(BaseStorage):
         return self._backend.get_study_id_from_name(study_name)
 
     def get_study_name_from_id(self, study_id: int) -> str:
-        return self._backend.get_study_name_from_id(study_id)
+        assert study_id == self._study_id
+        return self._name
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
-        return self._backend.get_study_directions(study_id)
+        return self._directions
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         return self._user_attrs

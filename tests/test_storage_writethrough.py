@@ -9,8 +9,7 @@ from optuna.pruners import HyperbandPruner
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpsearch.storage.database import open_database
-from hpsearch.storage.held import HeldStorage
+from hpsearch.storage.database import Database, open_database
 
 
 @dataclass
@@ -19,6 +18,7 @@ class Held:
 
     held: optuna.Study
     stored: optuna.Study
+    database: Database
 
 
 @pytest.fixture
@@ -27,18 +27,16 @@ def held(tmp_path: Path) -> Iterator[Held]:
     stored = optuna.create_study(
         study_name="s", storage=database.storage, direction="maximize", pruner=HyperbandPruner()
     )
-    yield Held(hold(stored), stored)
+    yield Held(hold(database), stored, database)
     database.close()
 
 
-def hold(study: optuna.Study) -> optuna.Study:
+def hold(database: Database) -> optuna.Study:
     """As a search that starts."""
-    return optuna.load_study(
-        study_name=study.study_name,
-        storage=HeldStorage(study._storage, study._study_id),
-        sampler=TPESampler(seed=1, n_startup_trials=5),
-        pruner=HyperbandPruner(min_resource=1, max_resource=9),
-    )
+    study = database.study_in_memory("s")
+    study.sampler = TPESampler(seed=1, n_startup_trials=5)
+    study.pruner = HyperbandPruner(min_resource=1, max_resource=9)
+    return study
 
 
 def objective(trial: optuna.Trial) -> float:
@@ -96,7 +94,7 @@ def test_a_search_goes_on_with_what_another_left(held: Held) -> None:
     held.held.optimize(objective, n_trials=5)
     running = held.held.ask()
     running.suggest_float("x", -1, 1)
-    again = Held(hold(held.stored), held.stored)
+    again = Held(hold(held.database), held.stored, held.database)
     trial = optuna.trial.Trial(again.held, running._trial_id)
     assert trial.params == running.params
     trial.report(0.5, 1)
