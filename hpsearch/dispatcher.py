@@ -98,9 +98,9 @@ class Dispatcher:
         """Tasks that could start at once."""
         return max(0, self._executor.num_slots - self.num_active)
 
-    def submit(self, task: Task) -> None:
-        """Start the task as soon as a slot is free."""
-        self._num_epochs[task.key] = len(self._record.epochs(task.key))
+    def submit(self, task: Task, *, num_epochs: int = 0) -> None:
+        """Start the task as soon as a slot is free; `num_epochs` of it are recorded already."""
+        self._num_epochs[task.key] = num_epochs
         self._waiting.append(task)
         self._fill()
 

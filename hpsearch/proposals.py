@@ -9,7 +9,7 @@ takes the next untried one.
 import contextlib
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import optuna
@@ -31,6 +31,7 @@ class Proposal:
 
     trial: Trial
     configuration: Configuration
+    taken_over: bool = False  # an earlier run left it, perhaps with epochs
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Proposals:
         while self._running:
             trial = Trial(self._study, self._running.pop(0))
             admitted = self._admit(trial)
+            if isinstance(admitted, Proposal):
+                return replace(admitted, taken_over=True)
             if admitted is not None:
                 return admitted
         return None

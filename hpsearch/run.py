@@ -6,25 +6,20 @@ Everything that can be wrong with a request is found before anything is written 
 """
 
 import hashlib
-import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import psutil
+from typing import TYPE_CHECKING, Any
 
 import hpsearch
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
+from hpsearch.devices import Placement, place_workers
 from hpsearch.dispatcher import Dispatcher, Observer
-from hpsearch.errors import DeviceError
-from hpsearch.evaluate import Evaluation, Winner, read_test_set
-from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
@@ -37,7 +32,9 @@ from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
 from hpsearch.study import leased, open_study, prepare_study
-from hpsearch.training.device import available_devices
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a search does not need it
+    from hpsearch.evaluate import Winner
 
 _RENEW_EVERY_S = 5.0
 
@@ -65,49 +62,18 @@ class RunResult:
     """How a run ended."""
 
     end: SearchEnd
-    winner: Winner | None  # None: not chosen, because no test was asked for
+    winner: "Winner | None"  # None: not chosen, because no test was asked for
     reading: TestReading | None
     read_now: bool  # whether this run read the test set, or found the result stored
 
 
-def worker_devices(request: RunRequest) -> list[str]:
-    """The device of each worker.
+def start_executor(placement: Placement) -> Executor:
+    """Start the workers; they import PyTorch while the search prepares itself."""
+    if placement.inline:
+        from hpsearch.executors.inline import InlineExecutor  # with PyTorch
 
-    Raises:
-        DeviceError: the machine does not have what was asked for.
-    """
-    devices = available_devices(request.device)
-    if devices == ["cpu"]:
-        num = physical_cores() if request.workers is None else request.workers
-        return ["cpu"] * num
-    slots = [device for _ in range(request.workers_per_gpu) for device in devices]
-    if request.workers is not None and request.workers > len(slots):
-        raise DeviceError(
-            f"--workers {request.workers} do not fit on {len(devices)} GPU(s) with "
-            f"--workers-per-gpu {request.workers_per_gpu}"
-        )
-    return slots[: request.workers] if request.workers is not None else slots
-
-
-def physical_cores() -> int:
-    """The physical cores that this process may use."""
-    physical = psutil.cpu_count(logical=False) or 1
-    if hasattr(os, "sched_getaffinity"):  # Linux, where a container may have a share only
-        return max(1, min(physical, len(os.sched_getaffinity(0))))
-    return physical
-
-
-def make_executor(request: RunRequest) -> Callable[[], Executor]:
-    """How to start the workers; the devices are checked now.
-
-    Raises:
-        DeviceError: the machine does not have what was asked for.
-    """
-    devices = worker_devices(request)
-    if not devices:
-        inline = available_devices(request.device)[0]
-        return lambda: InlineExecutor(device=inline)
-    return lambda: LocalExecutor(devices)
+        return InlineExecutor(device=placement.devices[0])
+    return LocalExecutor(placement.devices)
 
 
 def code_fingerprint() -> str:
@@ -128,19 +94,20 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         InterruptedRunError: a signal came; the next run carries on.
     """
     spec, home = request.spec, request.home
-    start_workers = make_executor(request)
-    training_set = prepare_training_set(
-        spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
+    placement = place_workers(
+        request.device, workers=request.workers, workers_per_gpu=request.workers_per_gpu
     )
-    with _opened(request.storage) as database:
+    with closing(start_executor(placement)) as executor, _opened(request.storage) as database:
+        training_set = prepare_training_set(
+            spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
+        )
         study = open_study(database, spec, training_set, home=home, restart=request.restart)
         with leased(StudyRecord(database, study)) as lease, Interruption() as interruption:
             record = StudyRecord(database, prepare_study(database, spec, training_set))
             run = _Run(request, record, training_set, lease, observer, interruption)
             if run.is_complete():
                 return run.stored_result()
-            with closing(start_workers()) as executor:
-                return run.go(executor)
+            return run.go(executor, placement)
 
 
 @contextmanager
@@ -194,10 +161,10 @@ class _Run:
         assert end is not None
         return RunResult(end, None, self._record.last_reading(), read_now=False)
 
-    def go(self, executor: Executor) -> RunResult:
+    def go(self, executor: Executor, placement: Placement) -> RunResult:
         """Search to the budget, then choose, retrain and test what is not tested yet."""
         request, spec = self._request, self._request.spec
-        self._run_id = self._record.start_run(self._environment(executor.num_slots))
+        self._run_id = self._record.start_run(self._environment(placement))
         dispatcher = Dispatcher(
             executor,
             self._record,
@@ -215,6 +182,8 @@ class _Run:
         if end == "timeout" and not rank_trials(self._record, objective=spec.objective):
             must_test = False  # there is nothing to choose from yet
         if must_test:
+            from hpsearch.evaluate import Evaluation, read_test_set  # with PyTorch
+
             evaluation = Evaluation(session)
             winner = evaluation.choose_winner()
             evaluation.retrain(winner)
@@ -230,7 +199,7 @@ class _Run:
             self._lease.renew()
             self._record.renew_run(self._run_id)
 
-    def _environment(self, num_workers: int) -> dict[str, Any]:
+    def _environment(self, placement: Placement) -> dict[str, Any]:
         request = self._request
         return {
             "command": sys.argv,
@@ -243,8 +212,8 @@ class _Run:
             },
             "host": platform.node(),
             "processor": platform.processor() or platform.machine(),
-            "devices": worker_devices(request) or ["inline"],
-            "workers": num_workers,
+            "devices": placement.devices,
+            "inline": placement.inline,
             "threads_per_worker": 1,
             "precision": request.spec.training.precision,
             "split": self._training_set.fingerprint,

@@ -50,6 +50,7 @@ class _Active:
 
     trial: Trial
     reported: set[int]  # epochs that Optuna knows
+    epochs: list[EpochMetrics]  # all that are recorded
 
 
 class Search:
@@ -108,20 +109,22 @@ class Search:
         trial = proposal.trial
         key = TrainingKey("search", trial.number)
         frozen = self._study._storage.get_trial(trial._trial_id)
-        self._active[key] = _Active(trial, set(frozen.intermediate_values))
-        known = self._record.epochs(key)
+        known = self._record.epochs(key) if proposal.taken_over else []
+        self._active[key] = _Active(trial, set(frozen.intermediate_values), [*known])
         for metrics in known:
             # an epoch that Optuna has not heard of: the search was cut off just then
             if self._is_to_be_pruned(key, metrics):
                 self._end(key, "pruned", f"after epoch {metrics.epoch}")
                 return
-        self._dispatcher.submit(self._session.task(key, proposal.configuration))
+        task = self._session.task(key, proposal.configuration)
+        self._dispatcher.submit(task, num_epochs=len(known))
         for metrics in known:
             self._observer.epoch(key, metrics)
 
     def _handle(self, event: Event) -> None:
         match event:
             case EpochFinished(key, metrics):
+                self._active[key].epochs.append(metrics)
                 if self._is_to_be_pruned(key, metrics):
                     self._dispatcher.stop(key)
                     self._end(key, "pruned", f"after epoch {metrics.epoch}")
@@ -145,7 +148,8 @@ class Search:
     def _end(
         self, key: TrainingKey, outcome: TrialOutcome, reason: str, *, traceback: str = ""
     ) -> None:
-        trial = self._active.pop(key).trial
+        active = self._active.pop(key)
+        trial = active.trial
         trial.set_user_attr(OUTCOME, outcome)
         if reason:
             trial.set_user_attr(REASON, reason)
@@ -154,7 +158,7 @@ class Search:
         detail = reason
         if outcome == "complete":
             objective = self._spec.objective
-            best = best_epoch(self._record.epochs(key), objective=objective)
+            best = best_epoch(active.epochs, objective=objective)
             value = best.value_of(objective)
             self._study.tell(trial, value)
             detail = f"{objective} {value:.4f} in epoch {best.epoch}"

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "space", "records", "mistakes"),
     ("algorithms", "catalogue", "configuration", "entries", "home", "spacefile", "spec"),
     ("studyfiles",),
-    ("data", "models"),
+    ("data", "devices", "models"),
     ("training", "storage"),
     ("executors", "interruption"),
     ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),
@@ -43,7 +43,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "study",
     ),
     "sqlalchemy": ("storage",),
-    "torch": ("data", "models", "training", "executors", "evaluate", "measures"),
+    "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
     "torchvision": ("data",),
     "typer": ("cli", "data_commands", "options", "output"),
 }

@@ -17,11 +17,11 @@ from typing import Annotated
 import typer
 
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
+from hpsearch.devices import physical_cores
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import EpochFinished, Task, TrainingFinished
 from hpsearch.home import atomic_path
 from hpsearch.records import EpochMetrics, TrainingKey
-from hpsearch.run import physical_cores
 from hpsearch.spec import StudySpec, load_study_file
 from hpsearch.studyfiles import find_study_file
 from hpsearch.training.plan import Plan
