@@ -1,6 +1,9 @@
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
@@ -12,6 +15,16 @@ DISTRIBUTIONS = {
     "layers": IntDistribution(1, 9, step=2),
     "kind": CategoricalDistribution(("a", 1, 2.5, True, None)),
 }
+
+
+@pytest.fixture(params=["UTC", "Asia/Kolkata", "America/St_Johns"], autouse=True)
+def timezone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Optuna stores UTC and gives local times."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_trials_are_read_as_optuna_reads_them(tmp_path: Path) -> None:

@@ -137,3 +137,34 @@ def test_a_finished_trial_can_be_added(held: Held) -> None:
 def test_attributes_of_the_study_are_written_through(held: Held) -> None:
     held.held.set_user_attr("a", [1, 2])
     assert held.held.user_attrs == held.stored.user_attrs == {"a": [1, 2]}
+
+
+def test_a_value_that_is_written_again_is_replaced(held: Held) -> None:
+    trial = held.held.ask()
+    storage = held.held._storage
+    for number in (1, 2):
+        trial.set_user_attr("a", {"number": number})
+        storage.set_trial_system_attr(trial._trial_id, "b", number)
+        storage.set_trial_intermediate_value(trial._trial_id, 1, float(number))
+    memory, database = both(held)
+    assert memory == database
+    assert memory[0].user_attrs == {"a": {"number": 2}}
+    assert memory[0].intermediate_values == {1: 2.0}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_values_that_are_not_finite_are_stored_as_optuna_stores_them(
+    value: float, held: Held
+) -> None:
+    trial = held.held.ask()
+    trial.report(value, 1)
+    memory, database = both(held)
+    assert repr(memory) == repr(database)
+
+
+def test_a_parameter_cannot_change_its_kind_within_a_study(held: Held) -> None:
+    first = held.held.ask()
+    first.suggest_float("x", 0, 1)
+    for study in (held.held, hold(held.database)):
+        with pytest.raises(ValueError, match="different distribution kind"):
+            study.ask().suggest_int("x", 0, 1)

@@ -13,13 +13,18 @@ from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any
 
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.storage.trials import read_trials
+from hpsearch.storage.trials import (
+    SYSTEM_ATTRIBUTES,
+    USER_ATTRIBUTES,
+    TrialWriter,
+    read_trials,
+)
 
 
 class WriteThroughStorage(BaseStorage):
@@ -32,7 +37,11 @@ class WriteThroughStorage(BaseStorage):
         self._directions = backend.get_study_directions(study_id)
         self._user_attrs = backend.get_study_user_attrs(study_id)
         self._system_attrs = backend.get_study_system_attrs(study_id)
+        self._writer = TrialWriter(backend.engine)
         self._trials = {trial._trial_id: trial for trial in read_trials(backend.engine, study_id)}
+        self._distributions: dict[str, BaseDistribution] = {}  # the first of each name
+        for trial in self._trials.values():
+            self._distributions = {**trial.distributions, **self._distributions}
 
     # The study
 
@@ -89,18 +98,21 @@ class WriteThroughStorage(BaseStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        self._backend.set_trial_param(trial_id, param_name, param_value_internal, distribution)
-        trial = self._changed(trial_id)
+        trial = self._updatable(trial_id)
+        known = self._distributions.setdefault(param_name, distribution)
+        check_distribution_compatibility(known, distribution)
+        self._writer.add_param(trial_id, param_name, param_value_internal, distribution)
         value = distribution.to_external_repr(param_value_internal)
         trial.params = {**trial.params, param_name: value}
         trial.distributions = {**trial.distributions, param_name: distribution}
+        self._trials[trial_id] = trial
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
         if not self._backend.set_trial_state_values(trial_id, state, values):
             return False
-        trial = self._changed(trial_id)
+        trial = self._updatable(trial_id)
         trial.state = state
         if values is not None:
             trial.values = list(values)
@@ -108,24 +120,31 @@ class WriteThroughStorage(BaseStorage):
             trial.datetime_start = datetime.now()
         if state.is_finished():
             trial.datetime_complete = datetime.now()
+        self._trials[trial_id] = trial
         return True
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        self._backend.set_trial_intermediate_value(trial_id, step, intermediate_value)
-        trial = self._changed(trial_id)
+        trial = self._updatable(trial_id)
+        is_new = step not in trial.intermediate_values
+        self._writer.put_intermediate_value(trial_id, step, intermediate_value, is_new=is_new)
         trial.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
+        self._trials[trial_id] = trial
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        self._backend.set_trial_user_attr(trial_id, key, value)
-        trial = self._changed(trial_id)
+        trial = self._updatable(trial_id)
+        is_new = key not in trial.user_attrs
+        self._writer.put_attribute(USER_ATTRIBUTES, trial_id, key, value, is_new=is_new)
         trial.user_attrs = {**trial.user_attrs, key: value}
+        self._trials[trial_id] = trial
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        self._backend.set_trial_system_attr(trial_id, key, value)
-        trial = self._changed(trial_id)
+        trial = self._updatable(trial_id)
+        is_new = key not in trial.system_attrs
+        self._writer.put_attribute(SYSTEM_ATTRIBUTES, trial_id, key, value, is_new=is_new)
         trial.system_attrs = {**trial.system_attrs, key: value}
+        self._trials[trial_id] = trial
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         trial = copy.copy(self._trials[trial_id])
@@ -145,8 +164,8 @@ class WriteThroughStorage(BaseStorage):
         trials = [t for t in self._trials.values() if states is None or t.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
-    def _changed(self, trial_id: int) -> FrozenTrial:
-        """A copy of a trial, which takes its place."""
-        trial = copy.copy(self._trials[trial_id])
-        self._trials[trial_id] = trial
-        return trial
+    def _updatable(self, trial_id: int) -> FrozenTrial:
+        """A copy of a trial that is not finished."""
+        trial = self._trials[trial_id]
+        self.check_trial_is_updatable(trial_id, trial.state)
+        return copy.copy(trial)
