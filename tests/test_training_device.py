@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -14,6 +17,16 @@ def test_a_prepared_processor_computes_on_one_thread() -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_prepared_processor_takes_denormal_numbers_for_zero() -> None:
+    code = (
+        "import torch; from hpsearch.training.device import prepare_device; "
+        "prepare_device('cpu'); print((torch.full((64,), 1e-30) * 1e-10).sum().item())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) == 0.0
+    assert 1e-30 * 1e-10 > 0
 
 
 @pytest.mark.skipif(NUM_GPUS == 0, reason="needs a GPU")
