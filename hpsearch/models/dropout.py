@@ -29,13 +29,15 @@ class Dropout(nn.Dropout):
         """Zero each value with probability `p` and scale the others, in training."""
         if not self.training or values.device.type != "cpu":
             return super().forward(values)
-        return values * self._mask(values.numel()).view(values.shape).to(values.dtype)
+        return values * self.mask(values)
 
-    def _mask(self, size: int) -> Tensor:
-        """(size,) float32: 0, or what keeps the mean."""
+    def mask(self, values: Tensor) -> Tensor:
+        """What to multiply values by, in their shape and type: 0, or what keeps the mean."""
+        size = values.numel()
         bits = self._bits.random_raw(-(-size // 4)).view(np.int16)[:size]
         # numpy compares and converts these four times as fast as PyTorch
-        return torch.from_numpy(np.multiply(bits >= self._first_kept, self._scale))
+        mask = torch.from_numpy(np.multiply(bits >= self._first_kept, self._scale))
+        return mask.view(values.shape).to(values.dtype)
 
 
 def seed_dropout(module: nn.Module, seed: int) -> None:

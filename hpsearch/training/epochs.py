@@ -30,6 +30,7 @@ from hpsearch.training.optimizers import Optimizer
 from hpsearch.training.plan import Plan
 from hpsearch.training.precision import autocast, choose_precision
 from hpsearch.training.schedules import rate_factor
+from hpsearch.training.steps import Step, choose_step
 
 _VALIDATION_BATCH = 512  # images; larger ones leave a CPU's cache
 
@@ -64,6 +65,7 @@ class Training:
         self.module = self.module.to(memory_format=memory_format(configuration.network))
         self.optimizer = Optimizer(configuration.optimizer, self.module.parameters())
         self.precision: Precision = self._choose_precision()
+        self._step = self._choose_step()
         self.best_weights = self._copy_weights()
 
     @property
@@ -103,6 +105,7 @@ class Training:
         self.optimizer.load_state(state["optimizer"])
         self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
         self.precision = state["precision"]
+        self._step = self._choose_step()
 
     def _run_epoch(self, epoch: int) -> EpochMetrics:
         start = time.perf_counter()
@@ -144,12 +147,8 @@ class Training:
         seen = []
         batches = self._train.batches(order, self.plan.configuration.batch_size)
         for (images, labels), rate in zip(batches, rates, strict=True):
-            with autocast(self.precision, self.device):
-                logits = self.module(images)  # (B, classes)
-                loss = cross_entropy(logits, labels)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step(rate)
-            seen.append((logits.detach(), labels))
+            logits = self._step(images, labels, learning_rate=rate)  # (B, classes)
+            seen.append((logits, labels))
         return _measure(seen)
 
     def _validate(self, validation: ImageSet) -> _Measured:
@@ -165,6 +164,10 @@ class Training:
         order = self._train.indices[: self.plan.configuration.batch_size]
         images, labels = next(self._train.batches(order, len(order)))
         return choose_precision(self.module, images, labels)
+
+    def _choose_step(self) -> Step:
+        network = self.plan.configuration.network
+        return choose_step(network, self.module, self.optimizer, precision=self.precision)
 
     def _is_best(self, metrics: EpochMetrics) -> bool:
         if self._validation is None:

@@ -21,9 +21,9 @@ class Optimizer:
 
     def __init__(self, settings: Adam | Sgd, parameters: Iterable[nn.Parameter]) -> None:
         self._settings = settings
-        self._parameters = list(parameters)
-        self._orders = [_memory_order(p) for p in self._parameters]
-        self._values = [p.detach().permute(o) for p, o in self._ordered()]
+        values = [parameter.detach() for parameter in parameters]
+        self._orders = [_memory_order(value) for value in values]
+        self._values = [v.permute(order) for v, order in zip(values, self._orders, strict=True)]
         if isinstance(settings, Adam):
             self._state: State = {
                 "means": self._zeros(),
@@ -33,17 +33,13 @@ class Optimizer:
         else:
             self._state = {"momentum": self._zeros()}
 
-    def step(self, learning_rate: float) -> None:
-        """Move the parameters along their gradients, and clear these."""
-        gradients = []
-        for parameter, order in self._ordered():
-            assert parameter.grad is not None, "the loss does not depend on it"
-            gradients.append(parameter.grad.permute(order))
-            parameter.grad = None
+    def step(self, gradients: Iterable[Tensor], learning_rate: float) -> None:
+        """Move the parameters along their gradients, which come in the parameters' order."""
+        ordered = [g.permute(order) for g, order in zip(gradients, self._orders, strict=True)]
         if isinstance(self._settings, Adam):
-            self._adam(gradients, learning_rate)
+            self._adam(ordered, learning_rate)
         else:
-            self._sgd(gradients, learning_rate, self._settings)
+            self._sgd(ordered, learning_rate, self._settings)
 
     def state(self) -> State:
         """The tensors to save: `load_state` of a new optimiser goes on with them."""
@@ -91,9 +87,6 @@ class Optimizer:
 
     def _zeros(self) -> list[Tensor]:
         return [torch.zeros_like(v) for v in self._values]
-
-    def _ordered(self) -> Iterable[tuple[nn.Parameter, list[int]]]:
-        return zip(self._parameters, self._orders, strict=True)
 
 
 def _memory_order(tensor: Tensor) -> list[int]:
