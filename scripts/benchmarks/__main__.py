@@ -16,10 +16,12 @@ import typer
 from rich.console import Console
 
 from benchmarks.contest import OURS, Contest, Setting
+from benchmarks.curves import TABLE
 from benchmarks.footprint import measure_footprint
 from benchmarks.growth import measure_growth
 from benchmarks.limit import measure_limit
-from benchmarks.tables import show_contest, show_limit, show_overheads
+from benchmarks.tables import show_contest, show_limit, show_overheads, show_targets
+from benchmarks.target import measure_target
 from benchmarks.throughput import measure_throughput
 from benchmarks.trials import measure_trials
 
@@ -57,6 +59,10 @@ def bench(
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}; allowed: {', '.join(MEASURES)}")
     if device not in ("cpu", "cuda"):
         raise typer.BadParameter(f"--device {device}; allowed: cpu, cuda")
+    if "T6" in wanted and not TABLE.exists():
+        raise typer.BadParameter(
+            f"T6 replays {TABLE.name}, which is not there; scripts/curves makes it"
+        )
     with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as scratch:
         setting = Setting(
             peers_python=peers_python.absolute(),
@@ -88,6 +94,10 @@ def _measure(setting: Setting, wanted: set[str], results: Results, console: Cons
         growth = measure_growth(sizes, scratch=setting.scratch)
         results.add("T5", growth)
         console.print_json(json.dumps(asdict(growth)))
+    if "T6" in wanted:
+        targets = measure_target(seeds=3 if setting.quick else 10, table=TABLE)
+        results.add("T6", targets)
+        show_targets(console, targets)
     if "T7" in wanted:
         footprint = measure_footprint(
             data_dir=setting.data_dir, scratch=setting.scratch, repeats=setting.repeats

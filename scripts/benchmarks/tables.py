@@ -1,5 +1,6 @@
 """The benchmark's results as tables for people."""
 
+import math
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -7,6 +8,7 @@ from rich.table import Table
 
 from benchmarks.contest import OURS, Contest, Score
 from benchmarks.limit import Limit
+from benchmarks.target import Targets
 from benchmarks.trials import Overhead
 
 
@@ -66,3 +68,18 @@ def show_limit(console: Console, limit: Limit) -> None:
     for name, share in limit.profile:
         console.print(f"  {share:6.1%}  {name}")
     console.print()
+
+
+def show_targets(console: Console, targets: Targets) -> None:
+    """T6: every strategy's expected time beside the default's."""
+    title = f"T6: hours until a validation accuracy of {targets.target} on two workers"
+    table = Table(title=title, title_justify="left")
+    for column in ("strategy", "expected hours", "seeds that met it", "default is faster by"):
+        table.add_column(column, justify="left" if column == "strategy" else "right")
+    ours = targets.strategies[0].expected_hours
+    for times in sorted(targets.strategies, key=lambda times: times.expected_hours or math.inf):
+        expected = times.expected_hours
+        lead = f"{expected / ours:.2f} x" if expected and ours else ""
+        shown = "never" if expected is None else f"{expected:.3f}"
+        table.add_row(times.strategy, shown, f"{times.num_reached} of {targets.seeds}", lead)
+    console.print(table)

@@ -83,26 +83,27 @@ class Targets:
 def measure_target(*, seeds: int, table: Path) -> Targets:
     """Compare our default with other strategies and with the baseline."""
     curves = load_curves(table)
-    search = mlp_study().search
-    default = f"default: {search.sampler.name}, {search.pruner.name}"
-    strategies = {default: (search.sampler, search.pruner), **_STRATEGIES}
+    usual = mlp_study().search
+    default = f"default: {usual.sampler.name}, {usual.pruner.name}"
+    strategies = {default: (usual.sampler, usual.pruner), **_STRATEGIES}
     rows = []
     with ProcessPoolExecutor(max_workers=_SLOTS) as pool:
         for name, (sampler, pruner) in strategies.items():
-            run = partial(_search, curves, sampler, pruner)
-            rows.append(_times(name, list(pool.map(run, range(seeds)))))
-    rows.append(_times(_BASELINE, [_one_epoch_of_all(curves, seed) for seed in range(seeds)]))
+            run = partial(search, curves, sampler, pruner)
+            rows.append(summarize(name, list(pool.map(run, range(seeds)))))
+    rows.append(summarize(_BASELINE, [one_epoch_of_all(curves, seed) for seed in range(seeds)]))
     return Targets(TARGET, seeds, default, rows)
 
 
-def _times(strategy: str, outcomes: Sequence[Outcome]) -> Times:
+def summarize(strategy: str, outcomes: Sequence[Outcome]) -> Times:
+    """A strategy's outcomes over its seeds."""
     num_reached = sum(outcome.reached_s is not None for outcome in outcomes)
     total_h = sum(outcome.total_s for outcome in outcomes) / 3600
     expected = total_h / num_reached if num_reached else None
     return Times(strategy, expected, num_reached, [o.total_s / 3600 for o in outcomes])
 
 
-def _search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outcome:
+def search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outcome:
     """One search of the study's budget with another seed."""
     spec = _seeded(mlp_study(), sampler, pruner, seed)
     executor = ReplayExecutor(curves, num_slots=_SLOTS)
@@ -174,7 +175,7 @@ def _no_images(home: Home) -> TrainingSet:
     return TrainingSet(none, none, none, none, "curves", (1, 28, 28), 10)
 
 
-def _one_epoch_of_all(curves: Curves, seed: int) -> Outcome:
+def one_epoch_of_all(curves: Curves, seed: int) -> Outcome:
     """Every configuration for one epoch in random order, then the best five in full."""
     rng = random.Random(seed)
     chosen = [
