@@ -60,11 +60,15 @@ def test_the_study_file_in_the_readme_is_one() -> None:
 
 def test_the_tree_in_the_readme_names_what_there_is() -> None:
     tree = (ROOT / "README.md").read_text().split("## What is where")[1].split("```")[1]
-    named = set(re.findall(r"^  ([\w/.]+) ", tree, re.MULTILINE))
+    # a folder's line, then those of what is in it
+    sections = dict(re.findall(r"^(\w+)/ .*\n((?:  .*\n)*)", tree, re.MULTILINE))
+    named = set(re.findall(r"^  ([\w/.]+) ", sections["hpsearch"], re.MULTILINE))
     package = ROOT / "hpsearch"
     there = {f"{p.name}/" for p in package.iterdir() if p.is_dir() and p.name != "__pycache__"}
     there |= {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
     assert named == there
+    scripts = set(re.findall(r"[\w/.]+", tree.split("scripts/")[1].split("tests/")[0]))
+    assert {path.name for path in (ROOT / "scripts").iterdir()} <= {n.strip("/") for n in scripts}
 
 
 def test_no_version_is_pinned_to_an_address() -> None:
