@@ -1,10 +1,7 @@
-import subprocess
-import sys
-
 import pytest
 import torch
 
-from hpsearch.training.device import prepare_device
+from hpsearch.training.device import denormals_flushed, prepare_device
 
 NUM_GPUS = torch.cuda.device_count() if torch.cuda.is_available() else 0
 
@@ -19,14 +16,18 @@ def test_a_prepared_processor_computes_on_one_thread() -> None:
         torch.set_num_threads(before)
 
 
-def test_a_prepared_processor_takes_denormal_numbers_for_zero() -> None:
-    code = (
-        "import torch; from hpsearch.training.device import prepare_device; "
-        "prepare_device('cpu'); print((torch.full((64,), 1e-30) * 1e-10).sum().item())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert float(done.stdout) == 0.0
-    assert 1e-30 * 1e-10 > 0
+def denormal() -> float:
+    return float((torch.full((64,), 1e-30) * 1e-10).sum())
+
+
+def test_denormal_numbers_are_zero_in_the_context_only() -> None:
+    assert denormal() > 0
+    with denormals_flushed():
+        assert denormal() == 0.0
+    assert denormal() > 0
+    with pytest.raises(ValueError, match="inside"), denormals_flushed():
+        raise ValueError("inside")
+    assert denormal() > 0
 
 
 @pytest.mark.skipif(NUM_GPUS == 0, reason="needs a GPU")

@@ -260,6 +260,23 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_is_not_counted(
     assert training.history == []
 
 
+def test_adams_means_do_not_become_denormal_and_the_process_stays_as_it_was(
+    digits: TrainingSet,
+) -> None:
+    """Images in which one pixel is lit once: its gradient is 0 in all later steps."""
+    data = load_device_data(digits, device=CPU)
+    images = data.train.images.clone()
+    images[:, :, 0, 0] = 0
+    images[data.train.indices[0], :, 0, 0] = 255
+    lit = replace(data.train, images=images)
+    plan = make_plan(digits, {**MLP, "batch_size": 1}, epochs=8, stop_after=8)
+    training = start(plan, DeviceData(lit, data.validation, data.everything))
+    for _ in training.epochs():
+        assert float(torch.full((1,), 1e-30) * 1e-10) > 0
+    means = training.optimizer.state()["means"][0]
+    assert not ((means != 0) & (means.abs() < 1.17e-38)).any()
+
+
 def test_a_finished_training_resumed_has_nothing_left_to_do(
     digits: TrainingSet, tmp_path: Path
 ) -> None:

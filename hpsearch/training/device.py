@@ -1,6 +1,8 @@
 """How the device of a training process is made ready."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -11,9 +13,6 @@ def prepare_device(device: str) -> torch.device:
     One thread on the CPU: sums split over threads would depend on how many there are.
     """
     torch.set_num_threads(1)
-    # Adam's means of gradients that stay 0 (a dead unit, a pixel that is always black) shrink to
-    # denormal numbers and stay there, and each of these costs a processor a hundred cycles
-    torch.set_flush_denormal(True)
     if device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS' condition for it
         # warn only: some versions call the gradient of any max-pooling nondeterministic, but its
@@ -23,3 +22,17 @@ def prepare_device(device: str) -> torch.device:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
     return torch.device(device)
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """While in the context, this thread's processor takes denormal numbers for 0.
+
+    Adam's means of gradients that stay 0 (a dead unit, a pixel that is always black) shrink to
+    denormal numbers and stay there, and each of these costs a hundred cycles.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

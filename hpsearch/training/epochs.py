@@ -26,6 +26,7 @@ from hpsearch.models.dropout import seed_dropout
 from hpsearch.models.network import build_network, memory_format, num_parameters
 from hpsearch.records import EpochMetrics, Precision, best_epoch, is_better
 from hpsearch.spec import EarlyStopping
+from hpsearch.training.device import denormals_flushed
 from hpsearch.training.optimizers import Optimizer
 from hpsearch.training.plan import Plan
 from hpsearch.training.precision import autocast, choose_precision
@@ -80,7 +81,8 @@ class Training:
             DivergedError: a loss is not finite; the epoch is not counted.
         """
         while not self._is_finished():
-            metrics = self._run_epoch(len(self.history) + 1)
+            with denormals_flushed():
+                metrics = self._run_epoch(len(self.history) + 1)
             if not math.isfinite(metrics.loss + (metrics.val_loss or 0.0)):
                 raise DivergedError(f"the loss was not finite in epoch {metrics.epoch}")
             if self._is_best(metrics):
