@@ -111,15 +111,16 @@ class Peer:
     threads: int
 
 
-def peers(cores: int) -> list[Peer]:
-    """What people would use on so many cores."""
-    return [
+def peers(cores: int, *, quick: bool) -> list[Peer]:
+    """What people would use on so many cores; the likely best of each for a quick look."""
+    every = [
         Peer(f"Optuna + DataLoader, 1 process of {cores} threads", "torch_loop.py", 1, cores),
         Peer(f"Optuna + DataLoader, {cores} processes of 1 thread", "torch_loop.py", cores, 1),
         Peer(f"Keras fit, 1 process of {cores} threads", "keras_fit.py", 1, cores),
         Peer(f"Keras fit, {cores} processes of 1 thread", "keras_fit.py", cores, 1),
         Peer(f"Ray Tune, {cores} trials at once", "ray_tune.py", cores, 1),
     ]
+    return [peer for peer in every if peer.threads == 1] if quick else every
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,11 @@ def measure_throughput(setting: Setting, *, model: str) -> Contest:
     """T1 for "cnn", T2 for "mlp"."""
     measure, goal = {"cnn": ("T1", 3.0), "mlp": ("T2", 8.0)}[model]
     contest = Contest(measure, f"reference {model.upper()}, batch 64", "images/s", goal)
-    seconds = 5.0 if setting.quick else 20.0
+    seconds = 3.0 if setting.quick else 20.0
     contestants: dict[str, Callable[[], float]] = {
         OURS: partial(_our_images_per_s, setting, model, seconds)
     }
-    for peer in peers(setting.processes):
+    for peer in peers(setting.processes, quick=setting.quick):
         contestants[peer.name] = partial(_peers_images_per_s, setting, peer, model, seconds)
     return hold(contest, contestants, repeats=setting.repeats)
 

@@ -77,7 +77,7 @@ def measure_trials(setting: Setting, *, model: str) -> tuple[Contest, Overhead, 
     contestants: dict[str, Callable[[], float]] = {
         OURS: partial(_our_trials_per_hour, setting, model, num_images, seen)
     }
-    for peer in peers(setting.processes):
+    for peer in peers(setting.processes, quick=setting.quick):
         contestants[peer.name] = partial(
             _peers_trials_per_hour, setting, peer, configurations, num_images, seen
         )
