@@ -3,7 +3,6 @@
 Heavy packages are imported inside the commands, so that `hpsearch --help` answers at once.
 """
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +19,6 @@ from hpsearch.errors import (
     HpsearchError,
     InterruptedRunError,
     NothingToShowError,
-    RunFailedError,
     UserError,
 )
 from hpsearch.home import Home
@@ -31,6 +29,7 @@ from hpsearch.options import (
     DeviceOption,
     HomeOption,
     JsonOption,
+    PlainOption,
     StorageOption,
     StudyOption,
     WorkersOption,
@@ -39,7 +38,6 @@ from hpsearch.options import (
 from hpsearch.output import print_json, say, stdout, write_text
 
 if TYPE_CHECKING:
-    from hpsearch.run import RunRequest, RunResult
     from hpsearch.storage.record import StudyRecord
 
 app = typer.Typer(
@@ -78,6 +76,7 @@ def run(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     workers_per_gpu: WorkersPerGpuOption = 1,
+    plain: PlainOption = False,
     timeout: Annotated[
         str | None, typer.Option(help="End the search after this time: 90, 90s, 30m or 2h.")
     ] = None,
@@ -98,6 +97,7 @@ def run(
     timeout_s = None if timeout is None else _seconds(timeout)
     spec = load_study_file(find_study_file(study), name=name)
     from hpsearch.run import RunRequest
+    from hpsearch.run_view import print_result, watch_run
 
     request = RunRequest(
         spec=spec,
@@ -109,10 +109,13 @@ def run(
         device=device,
         workers=workers,
         workers_per_gpu=workers_per_gpu,
+        plain=plain,
         test=test,
         restart=restart,
     )
-    _show_result(request, _run(request))
+    result = watch_run(request)
+    with _stored(spec.name, home, storage) as record:
+        print_result(stdout(), record, result)
 
 
 @app.command()
@@ -190,6 +193,7 @@ def test(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     workers_per_gpu: WorkersPerGpuOption = 1,
+    plain: PlainOption = False,
     home: HomeOption = HOME,
     storage: StorageOption = None,
     data_dir: DataDirOption = DATA_DIR,
@@ -204,6 +208,7 @@ def test(
         reading, document, name = record.last_reading(), document_of(record), record.name
     if reading is None or again:
         from hpsearch.run import RunRequest
+        from hpsearch.run_view import watch_run
         from hpsearch.spec import parse_study
 
         request = RunRequest(
@@ -215,9 +220,10 @@ def test(
             device=device,
             workers=workers,
             workers_per_gpu=workers_per_gpu,
+            plain=plain,
             test_again=again,
         )
-        _run(request)
+        watch_run(request)
     with _stored(study, home, storage) as record:
         reading = record.last_reading()
         assert reading is not None
@@ -266,63 +272,6 @@ def main() -> None:
         sys.stderr.close()
         status = 0
     sys.exit(status)
-
-
-def _run(request: "RunRequest") -> "RunResult":
-    """Run with a view of the progress on stderr."""
-    from rich.console import Console
-
-    from hpsearch.progress import open_progress
-    from hpsearch.run import run_study
-
-    try:
-        with open_progress(
-            Console(stderr=True), objective=request.spec.objective, heading=_heading(request)
-        ) as observer:
-            return run_study(request, observer=observer)
-    except (InterruptedRunError, KeyboardInterrupt):
-        words = [word for word in sys.argv[1:] if word != "--restart"]
-        command = shlex.join(["hpsearch", *words])
-        raise InterruptedRunError(
-            f"interrupted, nothing finished is lost; to carry on: {command}"
-        ) from None
-
-
-def _heading(request: "RunRequest") -> str:
-    """Where the study is, and the command to watch it."""
-    from hpsearch.storage.database import shown
-
-    home, url = request.home, request.storage
-    where = [] if url == home.database_url else ["--storage", shown(url)]
-    command = shlex.join(["hpsearch", "dashboard", "--home", str(home.root), *where])
-    return f"database: {shown(url)}\nwatch it: {command}"
-
-
-def _show_result(request: "RunRequest", result: "RunResult") -> None:
-    from hpsearch.report.status import study_status
-    from hpsearch.report.terminal import (
-        end_line,
-        print_top,
-        saved_line,
-        test_line,
-        winner_line,
-    )
-    from hpsearch.report.top import top_rows
-
-    spec = request.spec
-    with _stored(spec.name, request.home.root, request.storage) as record:
-        state = study_status(record)
-        rows = top_rows(record, objective=spec.objective, count=5)
-    typer.echo(end_line(state, end=result.end))
-    if not rows:
-        raise RunFailedError(f"no trial was completed; see hpsearch status --study {spec.name}")
-    typer.echo(f"top {len(rows)} by {spec.objective} at each trial's best epoch:")
-    print_top(stdout(), rows)
-    if result.winner is not None:
-        typer.echo(winner_line(result.winner, objective=spec.objective))
-    if state.test is not None:
-        typer.echo(test_line(state.test))
-    typer.echo(saved_line(state))
 
 
 def _url(home: Path, storage: str | None) -> str:

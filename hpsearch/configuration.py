@@ -84,7 +84,7 @@ class Sgd(_Frozen):
 
 
 class Schedule(_Frozen):
-    """How the learning rate changes from step to step; see `training.optimizers`."""
+    """How the learning rate changes from step to step; see `training.schedules`."""
 
     name: Literal["constant", "inverse_time", "cosine", "one_cycle"] = "constant"
     decay_steps: Annotated[float, Field(gt=0)] | None = None  # inverse_time only

@@ -167,7 +167,7 @@ class Dispatcher:
                 key=event.key,
                 configuration=plan.configuration.model_dump(mode="json"),
                 seed_value=plan.seed,
-                precision=event.precision,
+                method=str(event.method),
                 num_parameters=event.num_parameters,
                 finished=utc_now(),
             )

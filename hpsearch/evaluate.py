@@ -20,11 +20,12 @@ from safetensors.torch import load_file, save
 
 from hpsearch.configuration import Configuration
 from hpsearch.data.files import ensure_files, read_test
+from hpsearch.data.tensors import scale_pixels
 from hpsearch.errors import RunFailedError
 from hpsearch.executors.messages import Task, TrainingDiverged, TrainingFailed, TrainingFinished
 from hpsearch.home import atomic_path
 from hpsearch.measures import measure
-from hpsearch.models.network import build_network, memory_format
+from hpsearch.models.network import build_network
 from hpsearch.records import EpochMetrics, TrainingKey, best_epoch, sample_std
 from hpsearch.session import Session
 from hpsearch.spec import StudySpec
@@ -214,7 +215,7 @@ def _logits(
         num_classes=spec.dataset.num_classes,
     )
     module.load_state_dict(load_file(weights))
-    module = module.to(memory_format=memory_format(configuration.network)).eval()
+    module.eval()
     with torch.inference_mode():
-        batches = (batch.float().div_(255) for batch in torch.split(images, _TEST_BATCH))
+        batches = (scale_pixels(batch) for batch in torch.split(images, _TEST_BATCH))
         return torch.cat([module(batch) for batch in batches])

@@ -32,4 +32,10 @@ WorkersOption = Annotated[
 WorkersPerGpuOption = Annotated[
     int, typer.Option("--workers-per-gpu", min=1, max=64, help="Trials at a time on each GPU.")
 ]
+PlainOption = Annotated[
+    bool,
+    typer.Option(
+        "--plain", help="PyTorch's own layers and autograd only: slower, for when in doubt."
+    ),
+]
 HOME, DATA_DIR = Path("runs"), Path("data")

@@ -6,6 +6,8 @@ from typing import Literal
 
 Objective = Literal["val_accuracy", "val_loss"]
 Precision = Literal["fp32", "bf16"]
+Layout = Literal["contiguous", "channels-last", "blocked"]
+StepKind = Literal["autograd", "written-out", "captured"]
 Role = Literal["search", "finalist", "winner"]
 
 
@@ -19,6 +21,18 @@ class TrainingKey:
 
     def __str__(self) -> str:
         return f"{self.role}-{self.trial}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a training's numbers are computed: decides their speed and their last digits."""
+
+    precision: Precision
+    layout: Layout  # of the feature maps in memory, see models.layout
+    step: StepKind  # see training.steps, training.captured
+
+    def __str__(self) -> str:
+        return f"{self.precision}, {self.layout}, {self.step}"
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class RunRequest:
     device: str = "auto"
     workers: int | None = None  # None: one a GPU, or one a physical core; 0: in this process
     workers_per_gpu: int = 1
+    plain: bool = False
     test: bool = True
     test_again: bool = False  # read the test set although its result is stored
     restart: bool = False
@@ -173,7 +174,13 @@ class _Run:
             keep_alive=self._keep_alive,
         )
         session = Session(
-            spec, self._record, dispatcher, self._training_set, request.home, self._observer
+            spec,
+            self._record,
+            dispatcher,
+            self._training_set,
+            request.home,
+            self._observer,
+            plain=request.plain,
         )
         end: SearchEnd = "budget"
         if request.trials is not None:
@@ -216,5 +223,6 @@ class _Run:
             "inline": placement.inline,
             "threads_per_worker": 1,
             "precision": request.spec.training.precision,
+            "plain": request.plain,
             "split": self._training_set.fingerprint,
         }

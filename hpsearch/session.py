@@ -29,6 +29,7 @@ class Session:
     training_set: TrainingSet
     home: Home
     observer: Observer
+    plain: bool = False  # trainings by PyTorch's own layers and autograd only
 
     def task(
         self, key: TrainingKey, configuration: Configuration, *, epochs: int | None = None
@@ -47,7 +48,7 @@ class Session:
             train_on=self.spec.final.train_on if key.role == "winner" else "train",
         )
         weights = self.home.weights(name, key) if key.role == "winner" else None
-        return Task(key, plan, self.home.checkpoint(name, key), weights)
+        return Task(key, plan, self.home.checkpoint(name, key), weights, plain=self.plain)
 
     def forget_checkpoint(self, key: TrainingKey) -> None:
         """Remove the checkpoint of a training that is over and recorded."""

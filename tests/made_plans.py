@@ -9,13 +9,14 @@ import torch
 from hpsearch.configuration import resolve
 from hpsearch.data.tensors import DeviceData, load_device_data
 from hpsearch.data.training_set import TrainingSet
-from hpsearch.records import EpochMetrics
+from hpsearch.records import EpochMetrics, Method
 from hpsearch.space import Scalar
 from hpsearch.training.device import prepare_device
 from hpsearch.training.epochs import Training
 from hpsearch.training.plan import Plan
 
 CPU = torch.device("cpu")
+METHOD = Method("fp32", "contiguous", "written-out")  # of a plain MLP on a CPU
 MLP: Mapping[str, Scalar] = {"dense.units": 24, "dropout": 0.2, "batch_size": 32}
 CNN: Mapping[str, Scalar] = {
     "conv.1.filters": 6,

@@ -9,7 +9,7 @@ from benchmarks.curves import SEEDS, CurveEpoch, Curves, load_curves, mlp_study,
 from benchmarks.replay import ReplayExecutor
 from benchmarks.target import TARGET, Outcome
 from made_data import prepare_digits
-from made_plans import make_plan
+from made_plans import METHOD, make_plan
 
 from hpsearch import algorithms
 from hpsearch.executors.messages import EpochFinished, Task, TrainingFinished
@@ -109,7 +109,7 @@ def test_replayed_trainings_take_their_recorded_time(tmp_path: Path) -> None:
         (6.0, EpochFinished, second),
         (8.0, EpochFinished, first),
     ]
-    assert executor.poll(0.0) == [TrainingFinished(first, "fp32", 0)]
+    assert executor.poll(0.0) == [TrainingFinished(first, METHOD, 0)]
     assert executor.now_s == 8.0
 
 

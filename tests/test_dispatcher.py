@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
+from made_plans import METHOD
 from small_studies import Bench, FakeExecutor, bench, epoch, small_study, trained
 
 from hpsearch.dispatcher import MAX_DEATHS, Dispatcher
@@ -99,7 +100,7 @@ def test_the_third_death_fails_the_task_alone(study: Bench) -> None:
     failed = [event for event in events if isinstance(event, TrainingFailed)]
     assert [(event.key, event.outcome) for event in failed] == [(KEY, "worker-lost")]
     assert "3 workers died of it; it ended with status -9" in failed[0].reason
-    assert TrainingFinished(OTHER, "fp32", 610) in events
+    assert TrainingFinished(OTHER, METHOD, 610) in events
 
 
 def test_nothing_more_is_heard_of_a_stopped_task(study: Bench) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from made_plans import METHOD
 from safetensors import safe_open
 from small_studies import bench, small_study
 
@@ -43,7 +44,7 @@ def test_a_task_gives_its_epochs_and_then_its_end(home: Home) -> None:
     events = drain(executor)
     assert [event.metrics.epoch for event in epochs_of(events)] == [1, 2, 3]
     # 64 pixels to 8 units to 10 classes, with biases: 520 + 90
-    assert events[3:] == [TrainingFinished(task.key, "fp32", 610)]
+    assert events[3:] == [TrainingFinished(task.key, METHOD, 610)]
 
 
 def test_a_paused_task_is_continued_and_not_trained_again(home: Home) -> None:

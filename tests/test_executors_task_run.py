@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from made_data import prepare_digits
-from made_plans import CNN, CPU, make_plan, start, without_times
+from made_plans import CNN, CPU, METHOD, make_plan, start, without_times
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -57,7 +57,7 @@ def test_a_task_sends_its_epochs_and_then_that_it_is_finished(
     assert [type(event) for event in epochs] == [EpochFinished] * 3
     assert metrics_of(epochs) == without_times(list(start(plan).epochs()))
     # 64 pixels, 24 hidden units, 10 classes
-    assert last == TrainingFinished(KEY, "fp32", 64 * 24 + 24 + 24 * 10 + 10)
+    assert last == TrainingFinished(KEY, METHOD, 64 * 24 + 24 + 24 * 10 + 10)
     assert {event.key for event in [*epochs, last]} == {KEY}
 
 

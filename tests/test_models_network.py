@@ -13,7 +13,7 @@ from torch.nn import functional
 from hpsearch.configuration import ConvLayer, Network, feature_map_sizes, resolve
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.models.layer_table import layer_table
-from hpsearch.models.network import build_network, memory_format, num_parameters
+from hpsearch.models.network import build_network, num_parameters
 from hpsearch.space import Scalar
 
 IMAGE = (1, 28, 28)
@@ -390,8 +390,3 @@ def test_the_layer_that_leaves_no_pixel_is_named() -> None:
     values = {**cnn_values([2, 2, 2], []), **KERAS_DEFAULT}
     with pytest.raises(InfeasibleConfigurationError, match="conv layer 3 leaves no pixel of 3 x 3"):
         build({**values, "conv.2.kernel": 8}, model="cnn")
-
-
-def test_only_a_convolutional_network_is_trained_channels_last() -> None:
-    assert memory_format(resolve({}, model="cnn").network) is torch.channels_last
-    assert memory_format(resolve({}, model="mlp").network) is torch.contiguous_format

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.home import Home
 from hpsearch.storage.database import Database, open_database, shown, sqlite_path
+from hpsearch.storage.tables import SCHEMA_VERSION
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,8 @@ def test_a_reader_does_not_wait_for_the_writer(database: Database) -> None:
     with database.engine.connect() as writer, database.engine.connect() as reader:
         writer.execute(text("BEGIN IMMEDIATE"))
         writer.execute(text("UPDATE hpsearch_schema SET version = 7"))
-        assert reader.execute(text("SELECT version FROM hpsearch_schema")).scalar() == 1
+        version = reader.execute(text("SELECT version FROM hpsearch_schema")).scalar()
+        assert version == SCHEMA_VERSION
 
 
 def test_a_writer_waits_for_another(database: Database, home: Home) -> None:
@@ -119,7 +121,7 @@ def test_reading_does_not_put_tables_into_a_foreign_database(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE hpsearch_schema SET version = 2", r"newer hpsearch \(its schema is 2, this one"),
+        ("UPDATE hpsearch_schema SET version = 99", r"newer hpsearch \(its schema is 99, this one"),
         ("UPDATE alembic_version SET version_num = 'v99.0.0.a'", "optuna"),
     ],
     ids=["hpsearch", "optuna"],
@@ -130,6 +132,24 @@ def test_a_database_of_something_newer_is_refused(home: Home, statement: str, me
     with pytest.raises(DatabaseError, match=message) as refusal:
         open_database(home.database_url, create=True)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_database_of_the_first_schema_keeps_its_trainings(home: Home) -> None:
+    """It had the precision where there is the whole method now."""
+    path = make_database(home)
+    execute(path, "ALTER TABLE hpsearch_trainings RENAME COLUMN method TO precision")
+    execute(path, "UPDATE hpsearch_schema SET version = 1")
+    execute(
+        path,
+        "INSERT INTO hpsearch_trainings"
+        " VALUES (1, 'search', 0, 0, '{}', 7, 'fp32', 610, '2026-11-20 10:00:00')",
+    )
+    for _ in range(2):
+        open_database(home.database_url, create=False).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT method FROM hpsearch_trainings").fetchall() == [("fp32",)]
+        (version,) = connection.execute("SELECT version FROM hpsearch_schema").fetchone()
+    assert version == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("url", ["runs.db", "", "nosuchsql://host/db", "sqlite+nosuch:///x.db"])

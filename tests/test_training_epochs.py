@@ -273,7 +273,7 @@ def test_adams_means_do_not_become_denormal_and_the_process_stays_as_it_was(
     training = start(plan, DeviceData(lit, data.validation, data.everything))
     for _ in training.epochs():
         assert float(torch.full((1,), 1e-30) * 1e-10) > 0
-    means = training.optimizer.state()["means"][0]
+    means = training.state()["optimizer"]["means"][0]
     assert not ((means != 0) & (means.abs() < 1.17e-38)).any()
 
 

@@ -7,7 +7,7 @@ from made_data import prepare_digits
 from made_plans import CNN, CPU, MLP, make_plan, start
 from torch import nn
 
-from hpsearch.training.precision import autocast, choose_precision
+from hpsearch.training.precision import autocast
 
 
 @pytest.mark.parametrize(("model", "values"), [("mlp", MLP), ("cnn", CNN)])
@@ -39,27 +39,3 @@ def test_bf16_keeps_weights_and_loss_in_32_bits(tmp_path: Path) -> None:
 def test_fp32_rounds_nothing() -> None:
     with autocast("fp32", CPU):
         assert nn.Linear(4, 3)(torch.ones(2, 4)).dtype == torch.float32
-
-
-def without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
-
-
-def test_auto_is_fp32_on_a_processor_without_bf16(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without_bf16(monkeypatch)
-    training = start(make_plan(prepare_digits(tmp_path), precision="auto"))
-    assert training.precision == "fp32"
-    assert training.state()["precision"] == "fp32"
-
-
-def test_the_probe_leaves_the_network_as_it_is() -> None:
-    module = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
-    before = {name: value.clone() for name, value in module.state_dict().items()}
-    choice = choose_precision(module.eval(), torch.rand(4, 1, 4, 4), torch.tensor([0, 1, 0, 1]))
-    assert choice in ("fp32", "bf16")
-    assert not module.training
-    assert all(p.grad is None for p in module.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())

@@ -11,7 +11,7 @@ from hpsearch.models.dropout import seed_dropout
 from hpsearch.models.network import build_network
 from hpsearch.space import Scalar
 from hpsearch.training.optimizers import Optimizer
-from hpsearch.training.steps import AutogradStep, DenseStep, Step, choose_step
+from hpsearch.training.steps import AutogradStep, DenseStep, Step
 
 Values = Mapping[str, Scalar]
 SGD = {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True}
@@ -82,24 +82,3 @@ def test_a_step_returns_the_logits_from_before_the_weights_moved() -> None:
         torch.testing.assert_close(logits, before)
         assert not logits.requires_grad
         assert not torch.allclose(module(images), before)
-
-
-@pytest.mark.parametrize(
-    ("model", "values", "precision", "kind"),
-    [
-        ("mlp", {}, "fp32", DenseStep),
-        ("mlp", {"dropout": 0.5, "activation": "tanh"}, "fp32", DenseStep),
-        ("mlp", {}, "bf16", AutogradStep),
-        ("mlp", {"batch_norm": True}, "fp32", AutogradStep),
-        ("mlp", {"output.batch_norm": True}, "fp32", AutogradStep),
-        ("cnn", {}, "fp32", AutogradStep),
-    ],
-)
-def test_only_plain_mlps_have_their_gradient_written_out(
-    model: str, values: Values, precision: str, kind: type
-) -> None:
-    configuration = resolve(values, model=model)  # type: ignore[arg-type]
-    module = build_network(configuration.network, image_shape=(1, 8, 8), num_classes=10)
-    optimizer = Optimizer(configuration.optimizer, module.parameters())
-    step = choose_step(configuration.network, module, optimizer, precision=precision)  # type: ignore[arg-type]
-    assert type(step) is kind

@@ -22,6 +22,11 @@ def num_batches(num_images: int, batch_size: int) -> int:
     return full + (rest > 1 or (rest == 1 and full == 0))
 
 
+def scale_pixels(images: Tensor) -> Tensor:
+    """8-bit pixels as networks see them: float, 0 to 1."""
+    return images.float().div_(255)
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Some of a data set's images and their labels."""
@@ -52,7 +57,7 @@ class ImageSet:
         )
         for indices, labels in islice(batches, count):
             # index_select copies whole images; indexing, pixel by pixel, takes ten times as long
-            yield self.images.index_select(0, indices) / 255, labels
+            yield scale_pixels(self.images.index_select(0, indices)), labels
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from hpsearch.records import EpochMetrics, Precision, TrainingKey
+from hpsearch.records import EpochMetrics, Method, TrainingKey
 from hpsearch.training.plan import Plan
 
 
@@ -21,6 +21,7 @@ class Task:
     plan: Plan
     checkpoint: Path  # continued from if it is there, written to now and then
     weights: Path | None = None  # where to leave the weights at the end, as safetensors
+    plain: bool = False  # computed by PyTorch's own layers and autograd only
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class TrainingFinished:
     """The training ran to its last epoch, or stopped early by its own rule."""
 
     key: TrainingKey
-    precision: Precision
+    method: Method
     num_parameters: int
 
 

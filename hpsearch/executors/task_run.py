@@ -57,7 +57,9 @@ class TaskRun:
 
     def _train(self) -> Iterator[Event]:
         task = self.task
-        training = Training(task.plan, self._data, device=self._device)
+        training = Training(
+            task.plan, self._data, device=self._device, plain=task.plain
+        )
         load_checkpoint(task.checkpoint, training, plan=task.plan.fingerprint, device=self._device)
         self._training = training
         for metrics in training.history:
@@ -70,7 +72,7 @@ class TaskRun:
             yield EpochFinished(task.key, metrics)
         if task.weights is not None:
             self._save_weights(training)
-        yield TrainingFinished(task.key, training.precision, training.num_parameters)
+        yield TrainingFinished(task.key, training.method, training.num_parameters)
 
     def _save_weights(self, training: Training) -> None:
         assert self.task.weights is not None

@@ -132,6 +132,9 @@ def print_status(console: Console, status: StudyStatus) -> None:
         f"training in {status.epochs_trained:,} epochs"
     )
     lines.append(saved_line(status))
+    if status.methods:
+        methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
+        lines.append("computed: " + "; ".join(methods))
     lines.append(test_line(status.test) if status.test else "test: not yet")
     if status.owner is None and counts.running:
         lines.append(f"to carry on: hpsearch run --study {status.study}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import URL, Engine, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
@@ -206,6 +206,11 @@ def _prepare_tables(database: Database) -> None:
     """Make our tables where they are missing; either way the database proves writable."""
     with database.engine.begin() as connection:
         tables.metadata.create_all(connection)
-        if connection.execute(select(tables.schema.c.version)).scalar() is None:
+        version = connection.execute(select(tables.schema.c.version)).scalar()
+        if version is None:
             connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
-        connection.execute(text("UPDATE hpsearch_schema SET version = version"))
+        if version == 1:  # where a training was recorded with its precision alone
+            connection.execute(
+                text("ALTER TABLE hpsearch_trainings RENAME COLUMN precision TO method")
+            )
+        connection.execute(update(tables.schema).values(version=tables.SCHEMA_VERSION))

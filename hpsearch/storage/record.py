@@ -40,7 +40,7 @@ class FinishedTraining:
     key: TrainingKey
     configuration: dict[str, Any]
     seed_value: int
-    precision: str
+    method: str  # str(records.Method)
     num_parameters: int
     finished: datetime
 
@@ -158,7 +158,7 @@ class StudyRecord:
                     key,
                     row.configuration,
                     row.seed_value,
-                    row.precision,
+                    row.method,
                     row.num_parameters,
                     row.finished,
                 )

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -56,7 +56,7 @@ trainings = Table(
     *_training_columns(),
     Column("configuration", JSON, nullable=False),
     Column("seed_value", Integer, nullable=False),  # what the random generators were seeded with
-    Column("precision", String(8), nullable=False),
+    Column("method", String(64), nullable=False),  # precision, layout and kind of step
     Column("num_parameters", Integer, nullable=False),
     Column("finished", DateTime, nullable=False),
 )

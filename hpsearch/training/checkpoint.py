@@ -10,6 +10,8 @@ import torch
 
 from hpsearch.home import atomic_path
 
+_FORMAT = 2  # of what `Training.state` returns
+
 
 class Resumable(Protocol):
     """What has a state, as `epochs.Training` has."""
@@ -22,7 +24,7 @@ class Resumable(Protocol):
 def save_checkpoint(path: Path, training: Resumable, *, plan: str) -> None:
     """Write a training's state; `plan` is its plan's fingerprint."""
     with atomic_path(path) as temporary:
-        torch.save({"plan": plan, **training.state()}, temporary)
+        torch.save({"format": _FORMAT, "plan": plan, **training.state()}, temporary)
 
 
 def load_checkpoint(path: Path, training: Resumable, *, plan: str, device: torch.device) -> bool:
@@ -33,7 +35,9 @@ def load_checkpoint(path: Path, training: Resumable, *, plan: str, device: torch
         state = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, pickle.UnpicklingError):
         return False  # an archive, but none of ours
-    if not isinstance(state, dict) or state.pop("plan", None) != plan:
+    if not isinstance(state, dict):
+        return False
+    if (state.pop("format", None), state.pop("plan", None)) != (_FORMAT, plan):
         return False
     training.load_state(state)
     return True

@@ -17,21 +17,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from hpsearch.data.tensors import DeviceData, ImageSet, num_batches
 from hpsearch.errors import HpsearchError
 from hpsearch.models.dropout import seed_dropout
-from hpsearch.models.network import build_network, memory_format, num_parameters
-from hpsearch.records import EpochMetrics, Precision, best_epoch, is_better
+from hpsearch.models.network import build_network, num_parameters
+from hpsearch.records import EpochMetrics, Method, best_epoch, is_better
 from hpsearch.spec import EarlyStopping
 from hpsearch.training.device import denormals_flushed
-from hpsearch.training.optimizers import Optimizer
+from hpsearch.training.learner import make_learner
+from hpsearch.training.methods import candidate_methods, choose_method
 from hpsearch.training.plan import Plan
-from hpsearch.training.precision import autocast, choose_precision
+from hpsearch.training.precision import autocast
 from hpsearch.training.schedules import rate_factor
-from hpsearch.training.steps import Step, choose_step
 
 _VALIDATION_BATCH = 512  # images; larger ones leave a CPU's cache
 
@@ -50,7 +50,9 @@ class _Measured(NamedTuple):
 class Training:
     """One network under training: its weights, its optimiser, and how far it has come."""
 
-    def __init__(self, plan: Plan, data: DeviceData, *, device: torch.device) -> None:
+    def __init__(
+        self, plan: Plan, data: DeviceData, *, device: torch.device, plain: bool = False
+    ) -> None:
         self.plan = plan
         self.device = device
         self.history: list[EpochMetrics] = []
@@ -58,15 +60,12 @@ class Training:
         self._validation = data.validation if plan.train_on == "train" else None
         configuration, training_set = plan.configuration, plan.training_set
         torch.manual_seed(_epoch_seed(plan.seed, 0))
-        self.module = build_network(
+        module = build_network(
             configuration.network,
             image_shape=training_set.image_shape,
             num_classes=training_set.num_classes,
         ).to(device)
-        self.module = self.module.to(memory_format=memory_format(configuration.network))
-        self.optimizer = Optimizer(configuration.optimizer, self.module.parameters())
-        self.precision: Precision = self._choose_precision()
-        self._step = self._choose_step()
+        self._use(module, self._choose_method(module, plain=plain))
         self.best_weights = self._copy_weights()
 
     @property
@@ -95,19 +94,18 @@ class Training:
         return {
             "history": [asdict(metrics) for metrics in self.history],
             "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state(),
+            "optimizer": self._optimizer.state(),
             "best_weights": self.best_weights,
-            "precision": self.precision,
+            "method": asdict(self.method),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
+        self._use(self.module, Method(**state["method"]))
         self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
         self.module.load_state_dict(state["module"])
-        self.optimizer.load_state(state["optimizer"])
+        self._optimizer.load_state(state["optimizer"])
         self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
-        self.precision = state["precision"]
-        self._step = self._choose_step()
 
     def _run_epoch(self, epoch: int) -> EpochMetrics:
         start = time.perf_counter()
@@ -156,20 +154,23 @@ class Training:
     def _validate(self, validation: ImageSet) -> _Measured:
         """One pass over the held-out images with the network as it is."""
         self.module.eval()
-        with torch.inference_mode(), autocast(self.precision, self.device):
+        with torch.inference_mode(), autocast(self.method.precision, self.device):
             batches = validation.batches(validation.indices, _VALIDATION_BATCH, drop_single=False)
             return _measure([(self.module(images), labels) for images, labels in batches])
 
-    def _choose_precision(self) -> Precision:
-        if self.plan.precision != "auto":
-            return self.plan.precision
-        order = self._train.indices[: self.plan.configuration.batch_size]
-        images, labels = next(self._train.batches(order, len(order)))
-        return choose_precision(self.module, images, labels)
+    def _choose_method(self, module: nn.Sequential, *, plain: bool) -> Method:
+        configuration = self.plan.configuration
+        candidates = candidate_methods(
+            module, precision=self.plan.precision, device=self.device, plain=plain
+        )
+        order = self._train.indices[: configuration.batch_size]
+        batch = next(self._train.batches(order, len(order)))
+        return choose_method(module, configuration, candidates, batch)
 
-    def _choose_step(self) -> Step:
-        network = self.plan.configuration.network
-        return choose_step(network, self.module, self.optimizer, precision=self.precision)
+    def _use(self, module: nn.Sequential, method: Method) -> None:
+        self.method = method
+        learner = make_learner(module, self.plan.configuration, method)
+        self.module, self._optimizer, self._step = learner.module, learner.optimizer, learner.step
 
     def _is_best(self, metrics: EpochMetrics) -> bool:
         if self._validation is None:

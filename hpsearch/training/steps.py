@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from hpsearch.configuration import Network
 from hpsearch.models.dropout import Dropout
 from hpsearch.records import Precision
 from hpsearch.training.optimizers import Optimizer
@@ -23,28 +22,17 @@ from hpsearch.training.precision import autocast
 class Step(Protocol):
     """Trains on one batch."""
 
-    def __call__(self, images: Tensor, labels: Tensor, *, learning_rate: float) -> Tensor:
+    def __call__(self, images: Tensor, labels: Tensor, *, learning_rate: float | Tensor) -> Tensor:
         """Move the weights once.
 
         Args:
             images: (B, C, H, W) float.
             labels: (B,) int64.
-            learning_rate: of this step.
+            learning_rate: of this step; a tensor where the step is recorded to be replayed.
 
         Returns:
             (B, classes) logits of the weights before they were moved.
         """
-
-
-def choose_step(
-    network: Network, module: nn.Sequential, optimizer: Optimizer, *, precision: Precision
-) -> Step:
-    """The fastest step that trains this network on its device."""
-    on_cpu = next(module.parameters()).device.type == "cpu"
-    normalizes = network.batch_norm or network.output.batch_norm
-    if on_cpu and precision == "fp32" and not network.conv and not normalizes:
-        return DenseStep(module, optimizer)
-    return AutogradStep(module, optimizer, precision=precision)
 
 
 class AutogradStep:
@@ -58,7 +46,7 @@ class AutogradStep:
         self._optimizer = optimizer
         self._precision = precision
 
-    def __call__(self, images: Tensor, labels: Tensor, *, learning_rate: float) -> Tensor:
+    def __call__(self, images: Tensor, labels: Tensor, *, learning_rate: float | Tensor) -> Tensor:
         with autocast(self._precision, images.device):
             logits: Tensor = self._module(images)
             loss = cross_entropy(logits, labels)
@@ -72,6 +60,12 @@ _BACKWARD: dict[type, _Backward] = {
     nn.Sigmoid: torch.ops.aten.sigmoid_backward,
     nn.Tanh: torch.ops.aten.tanh_backward,
 }
+
+
+def can_write_out(module: nn.Sequential) -> bool:
+    """Whether `DenseStep` can train a network: an MLP without batch norm."""
+    known = (nn.Flatten, nn.Linear, Dropout, *_BACKWARD)
+    return all(isinstance(part, known) for part in module)
 
 
 @dataclass
@@ -100,7 +94,7 @@ class DenseStep:
         self._truth = torch.eye(self._layers[-1].linear.out_features)  # one-hot rows, by label
 
     @torch.no_grad()
-    def __call__(self, images: Tensor, labels: Tensor, *, learning_rate: float) -> Tensor:
+    def __call__(self, images: Tensor, labels: Tensor, *, learning_rate: float | Tensor) -> Tensor:
         passed = []
         values = images.flatten(1)
         for layer in self._layers:

@@ -1,0 +1,66 @@
+"""How a run looks: where the study is, the progress on stderr, and the result at the end."""
+
+import shlex
+import sys
+
+from rich.console import Console
+
+from hpsearch.errors import InterruptedRunError, RunFailedError
+from hpsearch.progress import open_progress
+from hpsearch.report.status import study_status
+from hpsearch.report.terminal import end_line, print_top, saved_line, test_line, winner_line
+from hpsearch.report.top import top_rows
+from hpsearch.run import RunRequest, RunResult, run_study
+from hpsearch.storage.database import shown
+from hpsearch.storage.record import StudyRecord
+
+
+def watch_run(request: RunRequest) -> RunResult:
+    """Run with a view of the progress on stderr.
+
+    Raises:
+        InterruptedRunError: with the command to carry on; beside all that `run_study` raises.
+    """
+    try:
+        with open_progress(
+            Console(stderr=True), objective=request.spec.objective, heading=_heading(request)
+        ) as observer:
+            return run_study(request, observer=observer)
+    except (InterruptedRunError, KeyboardInterrupt):
+        words = [word for word in sys.argv[1:] if word != "--restart"]
+        command = shlex.join(["hpsearch", *words])
+        raise InterruptedRunError(
+            f"interrupted, nothing finished is lost; to carry on: {command}"
+        ) from None
+
+
+def _heading(request: RunRequest) -> str:
+    """Where the study is, and the command to watch it."""
+    home, url = request.home, request.storage
+    where = [] if url == home.database_url else ["--storage", shown(url)]
+    command = shlex.join(["hpsearch", "dashboard", "--home", str(home.root), *where])
+    return f"database: {shown(url)}\nwatch it: {command}"
+
+
+def print_result(console: Console, record: StudyRecord, result: RunResult) -> None:
+    """Why the search ended, its best trials, the winner and its test.
+
+    Raises:
+        RunFailedError: no trial was completed.
+    """
+    state = study_status(record)
+    rows = top_rows(record, objective=state.objective, count=5)
+    _print(console, end_line(state, end=result.end))
+    if not rows:
+        raise RunFailedError(f"no trial was completed; see hpsearch status --study {record.name}")
+    _print(console, f"top {len(rows)} by {state.objective} at each trial's best epoch:")
+    print_top(console, rows)
+    if result.winner is not None:
+        _print(console, winner_line(result.winner, objective=state.objective))
+    if state.test is not None:
+        _print(console, test_line(state.test))
+    _print(console, saved_line(state))
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
