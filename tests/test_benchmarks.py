@@ -1,48 +1,108 @@
 """The benchmark's own arithmetic; what it measures is not tested here."""
 
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-from benchmarks import target
-from benchmarks.contest import OURS, Contest, ContestantError, Score, hold, run_json
-from benchmarks.curves import SEEDS, CurveEpoch, Curves, load_curves, mlp_study, save_curves
+import typer
+from benchmarks import tables, target
+from benchmarks.__main__ import bench
+from benchmarks.contest import OURS, Contest, ContestantError, Peer, Score, Setting, hold, run_json
+from benchmarks.curves import (
+    CurveEpoch,
+    Curves,
+    Table,
+    load_curves,
+    mlp_study,
+    read_table,
+    write_table,
+)
+from benchmarks.footprint import Footprint
+from benchmarks.growth import Growth, GrowthAt
+from benchmarks.imageless import NO_IMAGES
+from benchmarks.limit import flops_per_image
+from benchmarks.reference import REFERENCE, Model
 from benchmarks.replay import ReplayExecutor
-from benchmarks.target import TARGET, Outcome
-from made_data import prepare_digits
+from benchmarks.target import TARGET, Outcome, Targets
+from benchmarks.throughput import epochs_per_s
 from made_plans import METHOD, make_plan
+from rich.console import Console
+from typer.testing import CliRunner
 
 from hpsearch import algorithms
 from hpsearch.executors.messages import EpochFinished, Task, TrainingFinished
 from hpsearch.records import TrainingKey
 
 
-def made_curves(*, good: int, length: int = 4) -> Curves:
-    """D4's 108 configurations; the first `good` of them reach the target in their last epoch."""
+def made_table(*, good: int, length: int = 4) -> Table:
+    """D4's 108 configurations, three seeds each; the first `good` reach the target at their end."""
     spec = mlp_study()
-    curves: Curves = {}
+    table: Table = {}
     for number, values in enumerate(spec.space.grid()):
         last = TARGET if number < good else TARGET - 0.01
-        for seed in range(SEEDS):
-            curves[spec.configuration(values).fingerprint, seed] = [
+        for seed in range(3):
+            table[spec.configuration(values).fingerprint, seed] = [
                 CurveEpoch(round(last - 0.01 * (length - epoch), 6), 0.3, 10.0)
                 for epoch in range(1, length + 1)
             ]
-    return curves
+    return table
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return tmp_path / "curves.csv.gz"
+def made_curves(*, good: int) -> Curves:
+    """The same, ready to be replayed."""
+    curves: Curves = defaultdict(list)
+    for (configuration, _), curve in made_table(good=good).items():
+        curves[configuration].append(curve)
+    return dict(curves)
 
 
-def test_curves_are_read_as_they_were_saved(table: Path) -> None:
-    curves = made_curves(good=3)
-    save_curves(table, curves)
-    content = table.read_bytes()
-    assert load_curves(table) == curves
-    assert len(curves) == 108 * SEEDS
-    save_curves(table, curves)
-    assert table.read_bytes() == content
+def test_curves_are_read_as_they_were_saved(tmp_path: Path) -> None:
+    path, table = tmp_path / "curves.csv.gz", made_table(good=3)
+    write_table(path, table)
+    content = path.read_bytes()
+    assert read_table(path) == table
+    assert len(table) == 108 * 3
+    write_table(path, table)
+    assert path.read_bytes() == content
+    assert load_curves(path) == made_curves(good=3)
+
+
+def test_only_seeds_with_all_configurations_are_replayed(tmp_path: Path) -> None:
+    path, table = tmp_path / "curves.csv.gz", made_table(good=0)
+    one, another = min(table), max(table)
+    assert (one[1], another[1]) == (0, 2)
+    del table[another]
+    write_table(path, table)
+    assert {len(curves) for curves in load_curves(path).values()} == {2}
+    del table[one[0], 0], table[one[0], 1]
+    write_table(path, table)
+    assert load_curves(path) == {}
+
+
+def test_every_epoch_of_a_configuration_takes_the_median_time_of_all_of_them(
+    tmp_path: Path,
+) -> None:
+    path, table = tmp_path / "curves.csv.gz", made_table(good=0, length=2)
+    one, another = sorted({configuration for configuration, _ in table})[:2]
+    # 2, 3, 5, 7, 11 and 900 s: the median is 6 s
+    for seed, pair in enumerate([(5.0, 900.0), (2.0, 7.0), (11.0, 3.0)]):
+        table[one, seed] = [
+            replace(epoch, duration_s=duration_s)
+            for epoch, duration_s in zip(table[one, seed], pair, strict=True)
+        ]
+    write_table(path, table)
+    curves = load_curves(path)
+    assert {epoch.duration_s for curve in curves[one] for epoch in curve} == {6.0}
+    assert {epoch.duration_s for curve in curves[another] for epoch in curve} == {10.0}
+    assert curves[one][0][1].val_accuracy == table[one, 0][1].val_accuracy
+    assert read_table(path)[one, 0][1].duration_s == 900.0, "measured, whatever is replayed"
 
 
 def test_contestants_take_turns_and_one_that_fails_is_left_out() -> None:
@@ -78,22 +138,85 @@ def test_the_ratio_is_to_the_best_peer() -> None:
 
 @pytest.mark.parametrize(
     ("script", "message"),
-    [("echo why >&2; exit 3", "exit code 3: why"), ("true", "exit code 0"), ("sleep 9", "longer")],
+    [
+        ("echo first >&2; echo why >&2; exit 3", "^exit code 3: why$"),
+        ("true", "exit code 0"),
+        ("echo chatter", "no result: chatter"),
+        ("sleep 9 & wait", "longer"),
+    ],
 )
 def test_a_program_that_gives_no_result_is_a_failed_contestant(script: str, message: str) -> None:
+    started = time.monotonic()
     with pytest.raises(ContestantError, match=message):
         run_json(["sh", "-c", script], timeout_s=0.5)
+    assert time.monotonic() - started < 8, "what it started must end with it"
+
+
+@pytest.mark.parametrize(("script", "package"), [("ray_tune.py", "ray"), ("keras_fit.py", "keras")])
+def test_a_peer_that_cannot_be_imported_says_what_is_missing(
+    script: str, package: str, tmp_path: Path
+) -> None:
+    if find_spec(package):
+        pytest.skip(f"{package} is installed here")
+    setting = Setting(Path(sys.executable), tmp_path, tmp_path, "cpu", 2, 2, repeats=1, quick=True)
+    command = setting.peer_command(Peer("some", script, 2, 1), "throughput", "--model", "mlp")
+    with pytest.raises(ContestantError, match=f"^no {package}$"):
+        run_json([*command, "--seconds", "1"], timeout_s=60)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--only", "T6"], "replays none.csv.gz, which is not there"),
+        (["--only", "T8"], "name one of them"),
+        (["--only", "T9"], "T9; allowed: T1, T2"),
+        (["--device", "tpu"], "'cpu', 'cuda'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_at_once(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.__main__.TABLE", tmp_path / "none.csv.gz")
+    app = typer.Typer(rich_markup_mode=None)
+    app.command()(bench)
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 2
+    assert message in " ".join(answer.output.split())
 
 
 def test_the_last_line_is_the_result() -> None:
     assert run_json(["sh", "-c", "echo chatter; echo '{\"a\": 1}'"], timeout_s=9) == {"a": 1}
 
 
+def test_a_workers_pace_is_that_of_its_whole_epochs_since_all_are_warm() -> None:
+    # alone until 5.5 s, it took 1 s; then 2 s
+    assert epochs_per_s([1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 9.0, 11.0], since_s=5.5) == 0.5
+    assert epochs_per_s([5.5, 6.0], since_s=5.5) == 2.0, "the last to be warm counts at once"
+
+
+@pytest.mark.parametrize(
+    ("model", "forward", "first_layer"),
+    [
+        ("mlp", 2 * (784 * 128 + 128 * 128 + 128 * 10), 2 * 784 * 128),
+        (
+            "cnn",
+            2 * (28**2 * 9 * 32 + 14**2 * 9 * 32 * 64 + 7**2 * 64 * 64 + 64 * 10),
+            2 * 28**2 * 9 * 32,
+        ),
+    ],
+)
+def test_a_step_is_three_times_forward_without_the_gradient_of_the_images(
+    model: Model, forward: int, first_layer: int
+) -> None:
+    plan = make_plan(NO_IMAGES, REFERENCE[model], model=model)
+    assert flops_per_image(plan) == 3 * forward - first_layer
+
+
 def test_replayed_trainings_take_their_recorded_time(tmp_path: Path) -> None:
-    plan = make_plan(prepare_digits(tmp_path))
-    fingerprint = plan.configuration.fingerprint
+    plan = make_plan(NO_IMAGES)
+    assert plan.seed == 7, "the second of two curves is replayed"
     epochs = [CurveEpoch(0.5, 1.0, 3.0), CurveEpoch(0.6, 0.9, 5.0)]
-    executor = ReplayExecutor({(fingerprint, plan.seed % SEEDS): epochs}, num_slots=2)
+    executor = ReplayExecutor({plan.configuration.fingerprint: [[], epochs]}, num_slots=2)
     first, second = TrainingKey("search", 0), TrainingKey("search", 1)
     executor.submit(Task(first, plan, tmp_path / "none"))
     seen = []
@@ -132,3 +255,64 @@ def test_the_expected_time_counts_the_seeds_that_failed() -> None:
     times = target.summarize("some", outcomes)
     assert (times.expected_hours, times.num_reached) == (1.75, 2)
     assert target.summarize("none", outcomes[1:2]).expected_hours is None
+
+
+def shown(show: Callable[[Console, Any], None], result: object) -> tuple[list[list[str]], str]:
+    """The rows of a table, each as the texts of its cells, and all that is printed."""
+    console = Console(file=StringIO(), width=200)
+    show(console, result)
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    rows = [line.strip("│┃").replace("┃", "│").split("│") for line in text.splitlines()]
+    return [[cell.strip() for cell in row] for row in rows if len(row) > 1], text
+
+
+def test_growth_is_shown_in_a_column_for_each_size_with_units() -> None:
+    small = GrowthAt(100, 1.25, 2, 3, 4, 5, 0.5, 0.75, 6, 7, 8, quartiles={}, repeats={})
+    large = GrowthAt(10_000, 11, 12, 13, 1_400, 15, 16, 17, 18, 19, 20, quartiles={}, repeats={})
+    (heading, *rows), _ = shown(tables.show_growth, Growth([small, large]))
+    assert heading == ["median of", "unit", "100 trials", "10,000 trials"]
+    assert rows[0] == ["a proposal", "ms", "1.2", "11.0"]
+    assert ["a proposal, Optuna alone", "ms", "6.0", "18.0"] in rows
+    assert ["a dashboard page", "ms", "4.0", "1,400.0"] in rows
+    assert ["hpsearch top", "s", "0.75", "17.00"] in rows
+    assert len(rows) == 10
+
+
+def test_a_footprint_is_shown_with_its_spread_and_units() -> None:
+    repeats = {
+        "worker_extra_mb": [38.0, 36.0, 45.0],
+        "worker_uss_mb": [343.0, 340.0, 350.0],
+        "bare_torch_mb": [305.0, 304.0, 306.0],
+        "help_s": [0.11, 0.1, 0.12],
+        "first_batch_s": [3.9, 3.8, 4.0],
+        "first_batch_again_s": [3.0, 2.9, 3.1],
+    }
+    footprint = Footprint(38.0, 343.0, 305.0, 0.11, 3.9, 3.0, repeats=repeats)
+    (heading, *rows), _ = shown(tables.show_footprint, footprint)
+    assert heading == ["", "unit", "median", "least", "most"]
+    assert ["a worker beyond the import", "MB", "38", "36", "45"] in rows
+    assert ["hpsearch --help", "s", "0.11", "0.10", "0.12"] in rows
+    assert len(rows) == 6
+
+
+def test_targets_are_shown_fastest_first_and_say_how_many_curves_were_replayed() -> None:
+    times = [target.summarize("default", [Outcome(7200.0, 7200.0)])]
+    times += [target.summarize("never", [Outcome(None, 1.0)])]
+    times += [target.summarize("fast", [Outcome(3600.0, 3600.0)])]
+    rows, text = shown(tables.show_targets, Targets(TARGET, 1, 2, "default", times))
+    assert [row[0] for row in rows[1:]] == ["fast", "default", "never"]
+    assert rows[1][1:] == ["1.000", "1 of 1", "0.50 x"]
+    assert "recorded curves of 2 seeds" in text
+
+
+def test_a_contestant_left_out_is_shown_with_its_reason() -> None:
+    scores = [Score(OURS, [30.0, 20.0]), Score("peer", [], "no ray[tune]")]
+    rows, _ = shown(
+        lambda console, contest: tables.show_contest(console, contest, {}),
+        Contest("T1", "made", "images/s", 2.0, scores),
+    )
+    assert rows[1:] == [
+        [OURS, "25", "20", "30", ""],
+        ["peer", "left out: no ray[tune]", "", "", ""],
+    ]

@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("measures", "evaluate"),
     ("run",),
     ("progress", "output", "report", "dashboard"),
+    ("run_view",),
     ("options",),
     ("data_commands",),
     ("cli",),

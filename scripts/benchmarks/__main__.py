@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,15 +16,25 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.contest import OURS, Contest, Setting
-from benchmarks.curves import TABLE
+from benchmarks.contest import Contest, Setting
+from benchmarks.curves import TABLE, Curves, load_curves
 from benchmarks.footprint import measure_footprint
 from benchmarks.growth import measure_growth
 from benchmarks.limit import measure_limit
-from benchmarks.tables import show_contest, show_limit, show_overheads, show_targets
+from benchmarks.reference import Model
+from benchmarks.tables import (
+    show_contest,
+    show_footprint,
+    show_growth,
+    show_limit,
+    show_overheads,
+    show_targets,
+)
 from benchmarks.target import measure_target
 from benchmarks.throughput import measure_throughput
 from benchmarks.trials import measure_trials
+from hpsearch.devices import physical_cores
+from hpsearch.output import stdout
 
 Measure = Literal["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -31,14 +42,21 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 @dataclass
 class Results:
-    """Everything that one run of the benchmark found."""
+    """What a run of the benchmark has found so far; in its file at once, should it be cut off."""
 
+    path: Path
     machine: dict[str, Any]
     values: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, name: str, value: Any) -> None:
-        """Keep a dataclass under a name."""
-        self.values[name] = asdict(value)
+    def add(self, name: str, value: Any, **more: Any) -> None:
+        """Keep a dataclass, and what belongs to it, under a name."""
+        self.values[name] = {**asdict(value), **more}
+        self.write()
+
+    def write(self) -> None:
+        """Write all of it as JSON."""
+        document = {"machine": self.machine, **self.values}
+        self.path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def bench(
@@ -46,56 +64,66 @@ def bench(
     quick: Annotated[bool, typer.Option(help="Fewer images, repeats and measures.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="T1 to T8; may be repeated.")] = None,
     repeats: Annotated[int, typer.Option(min=1)] = 5,
-    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="cuda: the first GPU.")] = "cpu",
+    workers_per_gpu: Annotated[int, typer.Option(min=1, max=64, help="Ours, on cuda.")] = 4,
     data_dir: Annotated[Path, typer.Option(envvar="HPSEARCH_DATA")] = Path("data"),
-    peers_python: Annotated[Path, typer.Option(help="Python of the peers' environment.")],
+    peers_python: Annotated[
+        Path, typer.Option(exists=True, help="Python of the peers' environment.")
+    ] = Path(sys.executable),
     output: Annotated[Path, typer.Option("--json", help="Where to write the results.")] = Path(
         "bench.json"
     ),
 ) -> None:
-    """Measure hpsearch beside its peers."""
-    wanted = set(only or (["T1", "T2", "T7", "T8"] if quick else MEASURES))
-    if unknown := wanted - set(MEASURES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}; allowed: {', '.join(MEASURES)}")
-    if device not in ("cpu", "cuda"):
-        raise typer.BadParameter(f"--device {device}; allowed: cpu, cuda")
-    if "T6" in wanted and not TABLE.exists():
-        raise typer.BadParameter(
-            f"T6 replays {TABLE.name}, which is not there; scripts/curves makes it"
-        )
+    """Measure hpsearch beside its peers; one that cannot be imported is left out."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise typer.BadParameter("--device cuda: PyTorch sees no GPU here")
+    curves = load_curves(TABLE) if TABLE.exists() else {}
+    wanted = _wanted(only, quick=quick, can_replay=bool(curves))
     with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as scratch:
         setting = Setting(
             peers_python=peers_python.absolute(),
             data_dir=data_dir.absolute(),
             scratch=Path(scratch),
             device=device,
-            processes=psutil.cpu_count(logical=False) or 1,
+            workers=workers_per_gpu if device == "cuda" else physical_cores(),
+            cores=physical_cores(),
             repeats=2 if quick else repeats,
             quick=quick,
         )
-        results = Results(_machine(device))
-        _measure(setting, wanted, results, Console())
-    output.write_text(json.dumps({"machine": results.machine, **results.values}, indent=1) + "\n")
+        results = Results(output, _machine(setting))
+        results.write()
+        _measure(setting, wanted, curves, results)
     print(f"written: {output}")
 
 
-def _measure(setting: Setting, wanted: set[str], results: Results, console: Console) -> None:
-    for measure, model in (("T1", "cnn"), ("T2", "mlp")):
-        if measure in wanted:
-            contest = measure_throughput(setting, model=model)
-            results.add(measure, contest)
-            show_contest(console, contest, {})
-            if "T8" in wanted:
-                _measure_limit(setting, model, contest, results, console)
+def _wanted(only: list[str] | None, *, quick: bool, can_replay: bool) -> set[str]:
+    """The measures to take: those asked for, or all that can be taken."""
+    wanted = set(only or (["T1", "T2", "T7", "T8"] if quick else MEASURES))
+    if unknown := wanted - set(MEASURES):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}; allowed: {', '.join(MEASURES)}")
+    if "T8" in wanted and not wanted & {"T1", "T2"}:
+        raise typer.BadParameter("T8 is about the throughput that T1 or T2 finds: name one of them")
+    if "T6" in wanted and not can_replay:
+        reason = f"T6 replays {TABLE.name}, which is not there or has no seed complete yet"
+        if only:
+            raise typer.BadParameter(f"{reason}; scripts/curves makes it")
+        print(f"left out: {reason}")
+        wanted.remove("T6")
+    return wanted
+
+
+def _measure(setting: Setting, wanted: set[str], curves: Curves, results: Results) -> None:
+    console = stdout()
+    contests = _measure_throughputs(setting, wanted, results, console)
     if wanted & {"T3", "T4"}:
         _measure_trials(setting, results, console)
     if "T5" in wanted:
         sizes = (100, 1_000) if setting.quick else (100, 1_000, 10_000)
         growth = measure_growth(sizes, scratch=setting.scratch)
         results.add("T5", growth)
-        console.print_json(json.dumps(asdict(growth)))
+        show_growth(console, growth)
     if "T6" in wanted:
-        targets = measure_target(seeds=3 if setting.quick else 10, table=TABLE)
+        targets = measure_target(curves, seeds=3 if setting.quick else 10)
         results.add("T6", targets)
         show_targets(console, targets)
     if "T7" in wanted:
@@ -103,37 +131,53 @@ def _measure(setting: Setting, wanted: set[str], results: Results, console: Cons
             data_dir=setting.data_dir, scratch=setting.scratch, repeats=setting.repeats
         )
         results.add("T7", footprint)
-        console.print_json(json.dumps(asdict(footprint)))
+        show_footprint(console, footprint)
+    if "T8" in wanted:  # last: it trains in this process, whose settings the others would inherit
+        _measure_limits(setting, contests, results, console)
 
 
-def _measure_limit(
-    setting: Setting, model: str, contest: Contest, results: Results, console: Console
-) -> None:
-    ours = next(score for score in contest.scores if score.contestant == OURS)
-    limit = measure_limit(setting, model=model, images_per_s=ours.median)
-    results.add(f"T8-{model}", limit)
-    show_limit(console, limit)
+def _measure_throughputs(
+    setting: Setting, wanted: set[str], results: Results, console: Console
+) -> dict[Model, Contest]:
+    contests: dict[Model, Contest] = {}
+    models: dict[str, Model] = {"T1": "cnn", "T2": "mlp"}
+    for measure, model in models.items():
+        if measure in wanted:
+            contests[model] = measure_throughput(setting, model=model)
+            results.add(measure, contests[model])
+            show_contest(console, contests[model], {})
+    return contests
 
 
 def _measure_trials(setting: Setting, results: Results, console: Console) -> None:
     overheads = []
-    for model in ("cnn", "mlp"):
+    models: tuple[Model, ...] = get_args(Model)
+    for model in models:
         contest, overhead, accuracies = measure_trials(setting, model=model)
-        results.add(f"T3-{model}", contest)
+        results.add(f"T3-{model}", contest, val_accuracy=accuracies)
         results.add(f"T4-{model}", overhead)
-        results.values[f"T3-{model}"]["val_accuracy"] = accuracies
         show_contest(console, contest, accuracies)
         overheads.append(overhead)
     show_overheads(console, overheads)
 
 
-def _machine(device: str) -> dict[str, Any]:
+def _measure_limits(
+    setting: Setting, contests: dict[Model, Contest], results: Results, console: Console
+) -> None:
+    for model, contest in contests.items():
+        limit = measure_limit(setting, model=model, images_per_s=contest.ours.median)
+        results.add(f"T8-{model}", limit)
+        show_limit(console, limit)
+
+
+def _machine(setting: Setting) -> dict[str, Any]:
     return {
         "date": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %z}",
         "processor": _processor(),
         "cores": psutil.cpu_count(logical=False),
         "load": os.getloadavg(),
-        "gpu": torch.cuda.get_device_name() if device == "cuda" else None,
+        "gpu": torch.cuda.get_device_name() if setting.device == "cuda" else None,
+        "workers": setting.workers,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")},
     }

@@ -6,13 +6,17 @@ the same machine, and only ratios within one contest are compared.
 
 import json
 import os
+import re
+import signal
 import statistics
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 OURS = "hpsearch"
+_NO_PACKAGE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
 class ContestantError(Exception):
@@ -44,11 +48,15 @@ class Contest:
     scores: list[Score] = field(default_factory=list)
 
     @property
+    def ours(self) -> Score:
+        """Our own results."""
+        return next(score for score in self.scores if score.contestant == OURS)
+
+    @property
     def ratio(self) -> float | None:
         """Our median over the best peer's; None if there is nothing to compare."""
-        ours = [s.median for s in self.scores if s.contestant == OURS and s.samples]
         peers = [s.median for s in self.scores if s.contestant != OURS and s.samples]
-        return ours[0] / max(peers) if ours and peers else None
+        return self.ours.median / max(peers) if self.ours.samples and peers else None
 
 
 def hold(
@@ -65,7 +73,8 @@ def hold(
                 samples[name].append(run())
                 said = f"{samples[name][-1]:,.0f} {contest.unit}"
             except ContestantError as error:
-                failures[name] = said = str(error)
+                failures[name] = str(error)
+                said = f"left out: {error}"
             print(f"{contest.measure} {repeat + 1}/{repeats} {name}: {said}", flush=True)
     contest.scores.extend(
         Score(name, values, failures.get(name, "")) for name, values in samples.items()
@@ -73,32 +82,43 @@ def hold(
     return contest
 
 
-def run_json(
-    command: Sequence[str], *, environment: Mapping[str, str] | None = None, timeout_s: float
-) -> dict[str, object]:
+def run_json(command: Sequence[str], *, timeout_s: float) -> dict[str, object]:
     """Run a command and parse the last line of its output.
 
     Raises:
         ContestantError: it failed, took too long, or said something else.
     """
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ContestantError(f"took longer than {timeout_s:.0f} s") from None
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise ContestantError(f"exit code {done.returncode}: {said}")
-    answer = json.loads(lines[-1])
+        output, errors = process.communicate(timeout=timeout_s)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)  # its own processes would run on
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise ContestantError(f"took longer than {timeout_s:.0f} s") from None
+        raise
+    if process.returncode or not output.strip():
+        raise ContestantError(_reason(errors, exit_code=process.returncode))
+    last = output.strip().splitlines()[-1]
+    try:
+        answer = json.loads(last)
+    except json.JSONDecodeError:
+        raise ContestantError(f"its last line is no result: {last}") from None
     assert isinstance(answer, dict)
     return answer
+
+
+def _reason(errors: str, *, exit_code: int) -> str:
+    """Why a program gave no result, by the last line that it wrote on stderr."""
+    last = (errors.strip().splitlines() or ["nothing"])[-1]
+    missing = _NO_PACKAGE.match(last)
+    return f"no {missing[1]}" if missing else f"exit code {exit_code}: {last}"
 
 
 @dataclass(frozen=True)
@@ -130,10 +150,16 @@ class Setting:
     peers_python: Path
     data_dir: Path
     scratch: Path
-    device: str  # cpu or cuda
-    processes: int  # workers, and the cores that peers may use
+    device: Literal["cpu", "cuda"]
+    workers: int  # ours
+    cores: int  # that peers may use
     repeats: int
     quick: bool
+
+    @property
+    def worker_device(self) -> str:
+        """What our workers train on; on a GPU, all on the first, as the peers do."""
+        return "cuda:0" if self.device == "cuda" else self.device
 
     def peer_command(self, peer: Peer, *arguments: str) -> list[str]:
         """A peer's command line."""

@@ -20,18 +20,13 @@ from pathlib import Path
 
 import psutil
 
-from hpsearch.catalogue import DATASETS
-from hpsearch.configuration import resolve
-from hpsearch.data.training_set import prepare_training_set
+from benchmarks.reference import reference_plan
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import EpochFinished, Task
 from hpsearch.home import Home
 from hpsearch.records import TrainingKey
-from hpsearch.space import Scalar
 from hpsearch.spec import Training
-from hpsearch.training.plan import Plan
 
-_MLP: Mapping[str, Scalar] = {"dense_layers": 2, "dense.units": 128, "dropout": 0.2}
 _NUM_WORKERS = 2
 _EPOCHS_BEFORE = 2  # the caches of the first steps and of the first validation are there
 _TIMEOUT_S = 600.0
@@ -93,8 +88,11 @@ def measure_footprint(*, data_dir: Path, scratch: Path, repeats: int) -> Footpri
 
 
 def _memory(data_dir: Path, folder: Path) -> tuple[float, float]:
-    """MB of a worker in its first epochs (the mean of two), and of a bare import of PyTorch."""
-    plan = _plan(data_dir, folder)
+    """MB of a worker that trains the reference MLP on all of Fashion-MNIST, and of a bare import.
+
+    The worker's are the mean of two in their first epochs.
+    """
+    plan = reference_plan("mlp", Training(), data_dir=data_dir, cache=Home(folder).cache)
     with closing(LocalExecutor(["cpu"] * _NUM_WORKERS)) as executor:
         workers = [psutil.Process(pid) for pid in executor.pids]
         with _bare_torch(workers[0].environ()) as bare:
@@ -103,25 +101,6 @@ def _memory(data_dir: Path, folder: Path) -> tuple[float, float]:
                 executor.submit(Task(key, plan, folder / f"{key}.pt"))
             _await_epochs(executor, keys)
             return statistics.mean(map(_uss_mb, workers)), _uss_mb(bare)
-
-
-def _plan(data_dir: Path, folder: Path) -> Plan:
-    """The reference MLP on all of Fashion-MNIST, for longer than it will run."""
-    training = Training()
-    training_set = prepare_training_set(
-        DATASETS["fashion-mnist"], training, data_dir=data_dir, cache=Home(folder).cache
-    )
-    return Plan(
-        configuration=resolve(_MLP, model="mlp"),
-        training_set=training_set,
-        seed=0,
-        epochs=training.epochs,
-        stop_after=training.epochs,
-        objective="val_accuracy",
-        early_stopping=None,
-        precision="fp32",
-        train_on="train",
-    )
 
 
 @contextmanager

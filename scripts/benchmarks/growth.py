@@ -20,30 +20,24 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import optuna
-from optuna.distributions import distribution_to_json
-from optuna.trial import FixedTrial, TrialState
-from sqlalchemy import MetaData, Table, insert
+from optuna.trial import TrialState
 
-from hpsearch.configuration import Configuration
-from hpsearch.data.training_set import TrainingSet
+from benchmarks.imageless import open_imageless
+from benchmarks.made_trials import make_epoch, make_trials, write_trials
 from hpsearch.home import Home
 from hpsearch.proposals import Proposal, Proposals
 from hpsearch.pruners import build_pruner
-from hpsearch.records import EpochMetrics, TrainingKey, best_epoch
+from hpsearch.records import TrainingKey, best_epoch
 from hpsearch.samplers import build_sampler
 from hpsearch.spec import StudySpec, parse_study
 from hpsearch.storage.database import open_database
-from hpsearch.storage.record import CONFIGURATION, OUTCOME, StudyRecord
-from hpsearch.storage.tables import epochs as epochs_table
-from hpsearch.study import open_study, prepare_study
+from hpsearch.storage.record import OUTCOME
 from hpsearch.studyfiles import find_study_file
 
 _NULL = subprocess.DEVNULL
@@ -51,10 +45,6 @@ _STUDY = "growth"
 _REPEATS, _MIN_REPEATS, _ENOUGH_S = 20, 3, 20.0
 _NUM_RUNNING = 2
 _MAX_EPOCHS = 3  # of a trial while it is measured, if it is not pruned before
-# how long the made trials ran, and how many of 100: all but the longest were pruned. As Hyperband
-# with a reduction factor of 3 leaves them, and early stopping after some 25 epochs
-_LENGTHS = {1: 55, 3: 25, 9: 10, 25: 10}
-_RUNGS = (1, 3, 9)
 # the dashboard answers from memory for up to ten seconds, and its page asks every ten: without that
 # memory a poll costs at once what it costs then
 _SERVER = """
@@ -102,8 +92,9 @@ def measure_growth(sizes: Sequence[int], *, scratch: Path) -> Growth:
 
 def _measure(num_trials: int, home: Home) -> GrowthAt:
     spec = _study()
-    with _opened(home, spec) as record:
-        _fill(record, list(_made_trials(spec, num_trials)))
+    with open_imageless(home, spec) as record:
+        trials = make_trials(spec, num_finished=num_trials, num_running=_NUM_RUNNING)
+        write_trials(record, list(trials))
     bare = Home(home.root / "optuna")
     bare.root.mkdir()
     shutil.copy(home.root / "hpsearch.db", bare.root)  # closed, so nothing is left in its WAL
@@ -141,12 +132,6 @@ def _lap(samples: list[float]) -> Iterator[None]:
     samples.append(time.perf_counter() - started)
 
 
-# ---- a study and its made trials
-
-_NOWHERE = Path()
-_NO_IMAGES = TrainingSet(_NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, "none", (1, 28, 28), 10)
-
-
 def _study() -> StudySpec:
     """The wide, continuous MLP space under the sampler and pruner of `mlp-fashion`."""
     wide, usual = (
@@ -154,87 +139,6 @@ def _study() -> StudySpec:
         for name in ("mlp-fashion-wide", "mlp-fashion")
     )
     return parse_study({**wide, "search": usual["search"]}, name=_STUDY)
-
-
-@contextmanager
-def _opened(home: Home, spec: StudySpec) -> Iterator[StudyRecord]:
-    """The study as `hpsearch run` has it, made where it is not there."""
-    with closing(open_database(home.database_url, create=True)) as database:
-        open_study(database, spec, _NO_IMAGES, home=home, restart=False)
-        yield StudyRecord(database, prepare_study(database, spec, _NO_IMAGES))
-
-
-@dataclass(frozen=True)
-class _MadeTrial:
-    """A trial as a search would have left it."""
-
-    number: int
-    state: TrialState
-    suggested: FixedTrial
-    configuration: Configuration
-    epochs: list[EpochMetrics]
-
-
-def _made_trials(spec: StudySpec, num_finished: int) -> Iterator[_MadeTrial]:
-    generator = random.Random(0)
-    for number in range(num_finished + _NUM_RUNNING):
-        suggested = FixedTrial(spec.space.searched(spec.space.draw(generator)))
-        configuration = spec.configuration(spec.space.suggest(suggested))
-        [length] = generator.choices(list(_LENGTHS), list(_LENGTHS.values()))
-        state = TrialState.COMPLETE if length == max(_LENGTHS) else TrialState.PRUNED
-        if number >= num_finished:
-            state, length = TrialState.RUNNING, 0
-        best = generator.uniform(0.7, 0.9)
-        epochs = [_epoch(epoch, best - 0.1 / epoch) for epoch in range(1, length + 1)]
-        yield _MadeTrial(number, state, suggested, configuration, epochs)
-
-
-def _epoch(epoch: int, accuracy: float) -> EpochMetrics:
-    return EpochMetrics(epoch, 1 - accuracy, accuracy, 1 - accuracy, accuracy, 1e-3, 1.0, 5e4)
-
-
-def _fill(record: StudyRecord, trials: Sequence[_MadeTrial]) -> None:
-    """Write the trials in one transaction; Optuna's own `add_trials` takes 66 ms for each."""
-    record.start_run({"trials": len(trials)})
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for trial in trials:
-        for table, columns in _optuna_rows(trial):
-            # the only study of its database: an id is a number counted from 1
-            rows[table].append({"trial_id": trial.number + 1, **columns})
-        key = {"study_id": record.study_id, **asdict(TrainingKey("search", trial.number))}
-        rows[epochs_table.name] += [{**key, **asdict(metrics)} for metrics in trial.epochs]
-    with record.database.engine.begin() as connection:
-        for name, table_rows in rows.items():
-            table_there = Table(name, MetaData(), autoload_with=connection)
-            connection.execute(insert(table_there), table_rows)
-
-
-def _optuna_rows(trial: _MadeTrial) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What Optuna 5 stores of a trial: tables and columns."""
-    start, is_finished = datetime(2026, 1, 1), trial.state.is_finished()
-    times = {"datetime_start": start, "datetime_complete": start if is_finished else None}
-    yield "trials", {"study_id": 1, "number": trial.number, "state": trial.state.name, **times}
-    params, distributions = trial.suggested.params, trial.suggested.distributions
-    for name, distribution in distributions.items():
-        stored, text = (
-            distribution.to_internal_repr(params[name]),
-            distribution_to_json(distribution),
-        )
-        columns = {"param_name": name, "param_value": stored, "distribution_json": text}
-        yield "trial_params", columns
-    values = [metrics.value_of("val_accuracy") for metrics in trial.epochs]
-    if is_finished:  # made curves only rise: the last value is the best
-        yield "trial_values", {"objective": 0, "value": values[-1], "value_type": "FINITE"}
-    for step, value in enumerate(values, start=1):
-        columns = {"step": step, "intermediate_value": value, "intermediate_value_type": "FINITE"}
-        yield "trial_intermediate_values", columns
-    reached = [values[epoch - 1] for epoch in _RUNGS if epoch <= len(values)]
-    rungs = {f"completed_rung_{rung}": value for rung, value in enumerate(reached)}
-    for key, kept in {"tpe:relative_params:0": json.dumps(params), **rungs}.items():
-        yield "trial_system_attributes", {"key": key, "value_json": json.dumps(kept)}
-    outcome = {OUTCOME: trial.state.name.lower()} if is_finished else {}
-    for key, word in {CONFIGURATION: trial.configuration.fingerprint, **outcome}.items():
-        yield "trial_user_attributes", {"key": key, "value_json": json.dumps(word)}
 
 
 # ---- pages and commands
@@ -268,6 +172,7 @@ def _dashboard(home: Home) -> Iterator[int]:
                 _get(port, "/api/meta")
                 break
             time.sleep(0.1)
+        assert server.poll() is None, "`hpsearch dashboard` does not start"
         yield port
     finally:
         server.terminate()
@@ -294,7 +199,7 @@ def _time_search(home: Home, spec: StudySpec) -> dict[str, list[float]]:
     """The calls of `Search` and `Dispatcher`, in their order."""
     timings: dict[str, list[float]] = defaultdict(list)
     values = random.Random(1)
-    with _opened(home, spec) as record:
+    with open_imageless(home, spec) as record:
         proposals = Proposals(spec, record.study)
         for _ in range(_REPEATS):
             with _lap(timings["ask_ms"]):
@@ -304,7 +209,7 @@ def _time_search(home: Home, spec: StudySpec) -> dict[str, list[float]]:
             is_pruned, epoch = False, 0
             while epoch < _MAX_EPOCHS and not is_pruned:
                 epoch += 1
-                metrics = _epoch(epoch, values.uniform(0.6, 0.9))
+                metrics = make_epoch(epoch, values.uniform(0.6, 0.9))
                 with _lap(timings["report_ms"]):
                     record.add_epoch(key, metrics)
                     trial.report(metrics.value_of(spec.objective), step=epoch)

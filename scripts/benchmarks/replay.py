@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.curves import SEEDS, CurveEpoch, Curves
+from benchmarks.curves import Curve, CurveEpoch, Curves
 from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingFinished
 from hpsearch.records import EpochMetrics, Method, TrainingKey
 
@@ -19,7 +19,7 @@ class _Running:
     """A task under way: the curve it follows and how far it is."""
 
     task: Task
-    curve: list[CurveEpoch]
+    curve: Curve
     num_reported: int = 0
 
 
@@ -41,8 +41,8 @@ class ReplayExecutor:
     def submit(self, task: Task) -> None:
         """Start a task now."""
         plan = task.plan
-        curve = self._curves[plan.configuration.fingerprint, plan.seed % SEEDS]
-        self._running[task.key] = _Running(task, curve)
+        curves = self._curves[plan.configuration.fingerprint]
+        self._running[task.key] = _Running(task, curves[plan.seed % len(curves)])
         self._schedule(task.key)
 
     def stop(self, key: TrainingKey) -> None:

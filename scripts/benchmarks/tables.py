@@ -4,12 +4,37 @@ import math
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.contest import OURS, Contest, Score
+from benchmarks.contest import Contest, Score
+from benchmarks.footprint import Footprint
+from benchmarks.growth import Growth
 from benchmarks.limit import Limit
 from benchmarks.target import Targets
 from benchmarks.trials import Overhead
+
+_UNITS = {"ms": ("ms", 1), "s": ("s", 2), "mb": ("MB", 0)}  # and decimals, by a field's ending
+_GROWTH = {
+    "ask_ms": "a proposal",
+    "optuna_ask_ms": "a proposal, Optuna alone",
+    "report_ms": "an epoch's report",
+    "optuna_report_ms": "an epoch's report, Optuna alone",
+    "tell_ms": "a trial's end",
+    "optuna_tell_ms": "a trial's end, Optuna alone",
+    "page_full_ms": "a dashboard page",
+    "page_poll_ms": "what is new on an open page",
+    "status_s": "hpsearch status",
+    "top_s": "hpsearch top",
+}
+_FOOTPRINT = {
+    "worker_uss_mb": "a worker's own memory",
+    "bare_torch_mb": "a bare `import torch`",
+    "worker_extra_mb": "a worker beyond the import",
+    "help_s": "hpsearch --help",
+    "first_batch_s": "hpsearch run to the first batch, empty home",
+    "first_batch_again_s": "hpsearch run to the first batch, home with data",
+}
 
 
 def show_contest(console: Console, contest: Contest, accuracies: Mapping[str, float]) -> None:
@@ -21,9 +46,8 @@ def show_contest(console: Console, contest: Contest, accuracies: Mapping[str, fl
         table.add_column(column, justify="left" if column == "contestant" else "right")
     if accuracies:
         table.add_column("mean val_accuracy", justify="right")
-    ours = next(score for score in contest.scores if score.contestant == OURS)
     for score in contest.scores:
-        row = _row(score, ours)
+        row = _row(score, contest.ours)
         if accuracies:
             reached = accuracies.get(score.contestant)
             row.append("" if reached is None else f"{reached:.4f}")
@@ -36,7 +60,7 @@ def show_contest(console: Console, contest: Contest, accuracies: Mapping[str, fl
 
 def _row(score: Score, ours: Score) -> list[str]:
     if not score.samples:
-        return [score.contestant, score.failure or "not run", "", "", ""]
+        return [score.contestant, escape(f"left out: {score.failure}"), "", "", ""]
     lead = f"{ours.median / score.median:.2f} x" if ours.samples and score is not ours else ""
     figures = (score.median, min(score.samples), max(score.samples))
     return [score.contestant, *(f"{value:,.0f}" for value in figures), lead]
@@ -63,17 +87,50 @@ def show_limit(console: Console, limit: Limit) -> None:
     console.print(
         f"T8: {limit.model}: {limit.images_per_s:,.0f} images/s of {limit.mflop_per_image:.2f} "
         f"MFLOP: {limit.achieved_gflop_s:.0f} GFLOP/s, {limit.share:.0%} of a large matrix "
-        f"product's {limit.matrix_product_gflop_s:.0f}"
+        f"product's {limit.matrix_product_gflop_s:.0f} in {limit.precision}"
     )
     for name, share in limit.profile:
-        console.print(f"  {share:6.1%}  {name}")
+        console.print(f"  {share:6.1%}  {name:.100}", markup=False)  # a kernel's name has no end
     console.print()
+
+
+def show_growth(console: Console, growth: Growth) -> None:
+    """T5: medians, a column for each size of the study."""
+    table = Table(title="T5: what a growing study costs", title_justify="left")
+    table.add_column("median of")
+    table.add_column("unit")
+    for size in growth.sizes:
+        table.add_column(f"{size.num_trials:,} trials", justify="right")
+    for name, label in _GROWTH.items():
+        unit, decimals = _unit(name)
+        medians = (f"{getattr(size, name):,.{decimals}f}" for size in growth.sizes)
+        table.add_row(label, unit, *medians)
+    console.print(table)
+
+
+def show_footprint(console: Console, footprint: Footprint) -> None:
+    """T7: medians and spread."""
+    table = Table(title="T7: footprint", title_justify="left")
+    for column in ("", "unit", "median", "least", "most"):
+        table.add_column(column, justify="left" if column in ("", "unit") else "right")
+    for name, label in _FOOTPRINT.items():
+        unit, decimals = _unit(name)
+        samples = footprint.repeats[name]
+        figures = (getattr(footprint, name), min(samples), max(samples))
+        table.add_row(label, unit, *(f"{value:,.{decimals}f}" for value in figures))
+    console.print(table)
+
+
+def _unit(field: str) -> tuple[str, int]:
+    return _UNITS[field.rpartition("_")[2]]
 
 
 def show_targets(console: Console, targets: Targets) -> None:
     """T6: every strategy's expected time beside the default's."""
     title = f"T6: hours until a validation accuracy of {targets.target} on two workers"
-    table = Table(title=title, title_justify="left")
+    seeds = "1 seed" if targets.curve_seeds == 1 else f"{targets.curve_seeds} seeds"
+    caption = f"searches of {targets.seeds} seeds, replayed on recorded curves of {seeds}"
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for column in ("strategy", "expected hours", "seeds that met it", "default is faster by"):
         table.add_column(column, justify="left" if column == "strategy" else "right")
     ours = targets.strategies[0].expected_hours

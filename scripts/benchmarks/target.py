@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.curves import SEEDS, Curves, load_curves, mlp_study
+from benchmarks.curves import Curves, mlp_study
+from benchmarks.imageless import NO_IMAGES, open_imageless
 from benchmarks.replay import ReplayExecutor
 from hpsearch import algorithms
 from hpsearch.algorithms import Pruner, Sampler
-from hpsearch.data.training_set import TrainingSet
+from hpsearch.devices import physical_cores
 from hpsearch.dispatcher import Dispatcher, TrialOutcome
 from hpsearch.errors import InterruptedRunError
 from hpsearch.home import Home
@@ -27,9 +28,6 @@ from hpsearch.records import EpochMetrics, TrainingKey
 from hpsearch.search import Search
 from hpsearch.session import Session
 from hpsearch.spec import StudySpec
-from hpsearch.storage.database import open_database
-from hpsearch.storage.record import StudyRecord
-from hpsearch.study import open_study, prepare_study
 
 TARGET = 0.895
 _SLOTS = 2
@@ -75,24 +73,24 @@ class Targets:
     """T6."""
 
     target: float
-    seeds: int
+    seeds: int  # of the searches
+    curve_seeds: int  # of each configuration's curves, which the searches replay
     default: str
     strategies: list[Times]
 
 
-def measure_target(*, seeds: int, table: Path) -> Targets:
+def measure_target(curves: Curves, *, seeds: int) -> Targets:
     """Compare our default with other strategies and with the baseline."""
-    curves = load_curves(table)
     usual = mlp_study().search
     default = f"default: {usual.sampler.name}, {usual.pruner.name}"
     strategies = {default: (usual.sampler, usual.pruner), **_STRATEGIES}
     rows = []
-    with ProcessPoolExecutor(max_workers=_SLOTS) as pool:
+    with ProcessPoolExecutor(max_workers=physical_cores()) as pool:
         for name, (sampler, pruner) in strategies.items():
             run = partial(search, curves, sampler, pruner)
             rows.append(summarize(name, list(pool.map(run, range(seeds)))))
     rows.append(summarize(_BASELINE, [one_epoch_of_all(curves, seed) for seed in range(seeds)]))
-    return Targets(TARGET, seeds, default, rows)
+    return Targets(TARGET, seeds, len(next(iter(curves.values()))), default, rows)
 
 
 def summarize(strategy: str, outcomes: Sequence[Outcome]) -> Times:
@@ -111,11 +109,7 @@ def search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outco
     watch = _Watch(executor, interruption)
     with TemporaryDirectory(dir=_memory()) as folder:
         home = Home(Path(folder))
-        database = open_database(home.database_url, create=True)
-        try:
-            training_set = _no_images(home)
-            open_study(database, spec, training_set, home=home, restart=False)
-            record = StudyRecord(database, prepare_study(database, spec, training_set))
+        with open_imageless(home, spec) as record:
             dispatcher = Dispatcher(
                 executor,
                 record,
@@ -123,11 +117,9 @@ def search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outco
                 interruption=interruption,
                 keep_alive=lambda: None,
             )
-            session = Session(spec, record, dispatcher, training_set, home, watch)
+            session = Session(spec, record, dispatcher, NO_IMAGES, home, watch)
             with suppress(InterruptedRunError):
                 Search(session).run(trials=spec.search.trials, timeout_s=None)
-        finally:
-            database.close()
     return Outcome(watch.reached_s, executor.now_s if watch.reached_s is None else watch.reached_s)
 
 
@@ -169,18 +161,10 @@ def _seeded(spec: StudySpec, sampler: Sampler, pruner: Pruner, seed: int) -> Stu
     return replace(spec, training=training, search=search)
 
 
-def _no_images(home: Home) -> TrainingSet:
-    """Stands for the images, which nobody opens."""
-    none = home.cache
-    return TrainingSet(none, none, none, none, "curves", (1, 28, 28), 10)
-
-
 def one_epoch_of_all(curves: Curves, seed: int) -> Outcome:
     """Every configuration for one epoch in random order, then the best five in full."""
     rng = random.Random(seed)
-    chosen = [
-        curves[fingerprint, rng.randrange(SEEDS)] for fingerprint in sorted({f for f, _ in curves})
-    ]
+    chosen = [rng.choice(curves[configuration]) for configuration in sorted(curves)]
     rng.shuffle(chosen)
     free = [0.0] * _SLOTS  # when each slot is free again
     reached: list[float] = []

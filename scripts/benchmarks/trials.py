@@ -5,16 +5,18 @@ from the start of the process to its exit.
 """
 
 import json
-import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 
 from benchmarks.contest import OURS, Contest, ContestantError, Peer, Setting, hold, peers, run_json
+from benchmarks.reference import Model
+from hpsearch.home import Home
 from hpsearch.space import Scalar
 from hpsearch.storage.database import open_database
 from hpsearch.storage.record import StudyRecord
@@ -22,7 +24,7 @@ from hpsearch.storage.record import StudyRecord
 _EPOCHS = 3
 _TIMEOUT_S = 6 * 3600.0
 # 24 and 48 combinations
-_SPACES: Mapping[str, Mapping[str, list[Scalar]]] = {
+_SPACES: Mapping[Model, Mapping[str, list[Scalar]]] = {
     "cnn": {
         "batch_size": [32, 64],
         "learning_rate": [0.01, 0.001],
@@ -50,7 +52,7 @@ _SPACES: Mapping[str, Mapping[str, list[Scalar]]] = {
 class Overhead:
     """T4: seconds of our last T3 run."""
 
-    model: str
+    model: Model
     trials: int
     wall_s: float
     training_s: float  # of all trials' epochs, over all workers
@@ -61,31 +63,32 @@ class Overhead:
 
 @dataclass
 class _Seen:
-    """What the contestants' trials reached: a check that they trained the same."""
+    """What comes out of the contest beside trials an hour."""
 
-    val_accuracy: dict[str, float]
+    val_accuracy: dict[str, float] = field(default_factory=dict)  # a check: they train the same
+    our_wall_s: float = 0.0  # of the last repeat
 
 
-def measure_trials(setting: Setting, *, model: str) -> tuple[Contest, Overhead, dict[str, float]]:
+def measure_trials(setting: Setting, *, model: Model) -> tuple[Contest, Overhead, dict[str, float]]:
     """T3 for a model; with T4, and the mean validation accuracy of each contestant's trials."""
     configurations = _configurations(model)
     num_images = 2_550 if setting.quick else 51_000
     goal = {"cnn": 2.5, "mlp": 6.0}[model]
     title = f"{len(configurations)} {model.upper()} trials of {num_images:,} images"
     contest = Contest("T3", title, "trials/h", goal)
-    seen = _Seen({})
+    seen = _Seen()
     contestants: dict[str, Callable[[], float]] = {
         OURS: partial(_our_trials_per_hour, setting, model, num_images, seen)
     }
-    for peer in peers(setting.processes, quick=setting.quick):
+    for peer in peers(setting.cores, quick=setting.quick):
         contestants[peer.name] = partial(
             _peers_trials_per_hour, setting, peer, configurations, num_images, seen
         )
     hold(contest, contestants, repeats=1 if setting.quick else setting.repeats)
-    return contest, _overhead(setting, model), seen.val_accuracy
+    return contest, _overhead(setting, model, wall_s=seen.our_wall_s), seen.val_accuracy
 
 
-def _configurations(model: str) -> list[dict[str, Scalar]]:
+def _configurations(model: Model) -> list[dict[str, Scalar]]:
     space = _SPACES[model]
     return [
         {"model": model, **dict(zip(space, values, strict=True))}
@@ -93,33 +96,25 @@ def _configurations(model: str) -> list[dict[str, Scalar]]:
     ]
 
 
-def _our_trials_per_hour(setting: Setting, model: str, num_images: int, seen: _Seen) -> float:
-    home = setting.scratch / f"trials-{model}"
+def _our_trials_per_hour(setting: Setting, model: Model, num_images: int, seen: _Seen) -> float:
     study = setting.scratch / f"bench-{model}.toml"
     study.write_text(_study_file(model, num_images))
     trials = len(_configurations(model))
     command = [sys.executable, "-m", "hpsearch", "run", "--study", str(study), "--no-test"]
-    command += ["--trials", str(trials), "--workers", str(setting.processes), "--restart"]
-    command += ["--home", str(home), "--device", setting.device]
+    command += ["--trials", str(trials), "--restart", "--device", setting.worker_device]
+    command += ["--workers", str(setting.workers)]
+    if setting.device == "cuda":
+        command += ["--workers-per-gpu", str(setting.workers)]
+    command += ["--home", str(_home(setting, model).root), "--data-dir", str(setting.data_dir)]
     start = time.perf_counter()
-    _run(command, setting)
-    wall_s = time.perf_counter() - start
-    (setting.scratch / f"wall-{model}.json").write_text(json.dumps(wall_s))
-    seen.val_accuracy[OURS] = statistics.mean(_our_accuracies(setting, model))
-    return 3600 * trials / wall_s
-
-
-def _run(command: list[str], setting: Setting) -> None:
-    environment = {**os.environ, "HPSEARCH_DATA": str(setting.data_dir)}
     # its own report is on stderr or in the database: any JSON will do for `run_json`
-    run_json(
-        ["sh", "-c", '"$@" >&2 && echo "{}"', "sh", *command],
-        environment=environment,
-        timeout_s=_TIMEOUT_S,
-    )
+    run_json(["sh", "-c", '"$@" >&2 && echo "{}"', "sh", *command], timeout_s=_TIMEOUT_S)
+    seen.our_wall_s = time.perf_counter() - start
+    seen.val_accuracy[OURS] = statistics.mean(_our_accuracies(setting, model))
+    return 3600 * trials / seen.our_wall_s
 
 
-def _study_file(model: str, num_images: int) -> str:
+def _study_file(model: Model, num_images: int) -> str:
     # the whole training set holds 51,000 images beside the 15 % for validation
     subset = "" if num_images == 51_000 else f"subset = {round(num_images / 0.85)}\n"
     space = "\n".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in _SPACES[model].items())
@@ -163,31 +158,23 @@ def _peers_trials_per_hour(
     return 3600 * len(configurations) / wall_s
 
 
-def _our_accuracies(setting: Setting, model: str) -> list[float]:
-    database = open_database(_storage(setting, model), create=False)
-    try:
-        histories = StudyRecord.of(database, f"bench-{model}").all_epochs(role="search")
-        # the last epoch's, as the peers report
-        return [epochs[-1].value_of("val_accuracy") for epochs in histories.values()]
-    finally:
-        database.close()
+def _our_accuracies(setting: Setting, model: Model) -> list[float]:
+    with _record(setting, model) as record:
+        histories = record.all_epochs(role="search")
+    # the last epoch's, as the peers report
+    return [epochs[-1].value_of("val_accuracy") for epochs in histories.values()]
 
 
-def _overhead(setting: Setting, model: str) -> Overhead:
-    database = open_database(_storage(setting, model), create=False)
-    try:
-        record = StudyRecord.of(database, f"bench-{model}")
+def _overhead(setting: Setting, model: Model, *, wall_s: float) -> Overhead:
+    with _record(setting, model) as record:
         histories = record.all_epochs(role="search")
         trials = record.study.get_trials(deepcopy=False)
-    finally:
-        database.close()
     training_s = {k.trial: sum(m.duration_s for m in epochs) for k, epochs in histories.items()}
     around = []
     # the first trial of each worker waits for the worker to start
-    for trial in trials[setting.processes :]:
+    for trial in trials[setting.workers :]:
         assert trial.duration is not None
         around.append(trial.duration.total_seconds() - training_s[trial.number])
-    wall_s = float(json.loads((setting.scratch / f"wall-{model}.json").read_text()))
     total_s = sum(training_s.values())
     around_s = statistics.median(around)
     return Overhead(
@@ -196,10 +183,18 @@ def _overhead(setting: Setting, model: str) -> Overhead:
         wall_s=wall_s,
         training_s=total_s,
         around_a_trial_ms=1000 * around_s,
-        of_the_whole_ms=1000 * (wall_s * setting.processes - total_s) / len(trials),
+        of_the_whole_ms=1000 * (wall_s * setting.workers - total_s) / len(trials),
         share=around_s / (total_s / len(trials)),
     )
 
 
-def _storage(setting: Setting, model: str) -> str:
-    return f"sqlite:///{setting.scratch / f'trials-{model}' / 'hpsearch.db'}"
+def _home(setting: Setting, model: Model) -> Home:
+    return Home(setting.scratch / f"trials-{model}")
+
+
+@contextmanager
+def _record(setting: Setting, model: Model) -> Iterator[StudyRecord]:
+    """What our last run left."""
+    url = _home(setting, model).database_url
+    with closing(open_database(url, create=False)) as database:
+        yield StudyRecord.of(database, f"bench-{model}")

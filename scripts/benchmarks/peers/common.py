@@ -141,22 +141,33 @@ def run_processes(work: Callable[[Barrier], R], num_processes: int) -> list[R]:
     twice would do. `work` takes the barrier at which all of them may meet.
     """
     context = multiprocessing.get_context("fork")
-    barrier, results = context.Barrier(num_processes), context.SimpleQueue()
-    target = partial(_work, work, barrier, results)
+    barrier, results, errors = (
+        context.Barrier(num_processes),
+        context.SimpleQueue(),
+        context.SimpleQueue(),
+    )
+    target = partial(_work, work, barrier, results, errors)
     processes = [context.Process(target=target) for _ in range(num_processes)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     if any(process.exitcode for process in processes):
-        raise SystemExit("a process of the benchmark failed; its error is above")
+        # the first is the cause: the others found the barrier broken
+        raise SystemExit("a process was killed" if errors.empty() else errors.get())
     return [results.get() for _ in processes]
 
 
-def _work(work: Callable[[Barrier], R], barrier: Barrier, results: SimpleQueue[R]) -> None:
+def _work(
+    work: Callable[[Barrier], R],
+    barrier: Barrier,
+    results: SimpleQueue[R],
+    errors: SimpleQueue[str],
+) -> None:
     try:
         results.put(work(barrier))
-    except BaseException:
+    except BaseException as error:
+        errors.put(f"{type(error).__name__}: {error}".splitlines()[0][:1_000])
         barrier.abort()  # or else the others would wait for this process
         raise
 

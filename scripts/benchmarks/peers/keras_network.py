@@ -27,7 +27,7 @@ def set_up(machine: Machine) -> None:
         return
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        raise SystemExit("--device cuda: TensorFlow sees no GPU; tensorflow-cpu has no support")
+        raise RuntimeError("TensorFlow sees no GPU (tensorflow-cpu never does)")
     for gpu in gpus:  # or else the first process would take all of the memory
         tf.config.experimental.set_memory_growth(gpu, True)
 

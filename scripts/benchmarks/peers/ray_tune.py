@@ -5,6 +5,7 @@ it is told of allow.
 """
 
 import asyncio
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -87,7 +88,8 @@ def _fit(
     """Run the trials of a grid; their results are in the grid's order."""
     resources: dict[str, float] = {"cpu": machine.threads}
     if machine.device == "cuda":
-        resources["gpu"] = 1 / machine.processes
+        # rounded down to what Ray counts in, or else the last would find too little left
+        resources["gpu"] = math.floor(10_000 / machine.processes) / 10_000
     with tempfile.TemporaryDirectory() as folder:
         tuner = tune.Tuner(
             tune.with_resources(train, resources),
