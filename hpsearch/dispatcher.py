@@ -2,10 +2,12 @@
 
 Every epoch goes into the database once, also when a task is continued from a checkpoint and sends
 its earlier epochs again. A task whose worker dies goes to another worker, at most three times.
+One that runs out of memory beside others is tried once more, alone on its device.
 """
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal, Protocol
 
 from hpsearch.errors import InterruptedRunError
@@ -57,7 +59,7 @@ class Observer(Protocol):
         """A training finished an epoch."""
 
     def lost(self, key: TrainingKey, *, reason: str) -> None:
-        """A training's worker died; it goes on in another."""
+        """A training lost its worker and is given to one again; `reason` says both."""
 
     def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
         """A training ended; `detail` is its value or the reason, for people."""
@@ -112,7 +114,8 @@ class Dispatcher:
     def events(self) -> Iterator[Event]:
         """What has happened since, recorded; waits a moment for something to.
 
-        A lost worker's task is started again and not mentioned, until it is a `TrainingFailed`.
+        A task that lost its worker, or its memory to others, is started again and not mentioned,
+        until it is a `TrainingFailed`.
 
         Raises:
             InterruptedRunError: a signal came; every task has been checkpointed.
@@ -143,6 +146,8 @@ class Dispatcher:
                     yield event
             case WorkerLost():
                 yield from self._lost(event)
+            case TrainingFailed() if self._may_fit_alone(event):
+                self._retry_alone(event)
             case TrainingFinished():
                 self._record_finish(event)
                 self._forget(event.key)
@@ -177,12 +182,25 @@ class Dispatcher:
         task = self._running.pop(event.key)
         self._deaths[event.key] += 1
         if self._deaths[event.key] < MAX_DEATHS:
-            self._observer.lost(event.key, reason=event.reason)
-            self._waiting.appendleft(task)
-            self._fill()
+            reason = f"{event.reason}; it goes on from its checkpoint in another"
+            self._start_again(task, reason=reason)
             return
         reason = f"{MAX_DEATHS} workers died of it; {event.reason}"
         yield TrainingFailed(event.key, "worker-lost", reason, traceback="")
+
+    def _may_fit_alone(self, event: TrainingFailed) -> bool:
+        was_alone = event.alone or self._running[event.key].alone
+        return event.outcome == "out-of-memory" and not was_alone
+
+    def _retry_alone(self, event: TrainingFailed) -> None:
+        task = replace(self._running.pop(event.key), alone=True)
+        self._start_again(task, reason="out of memory beside others; again, alone")
+
+    def _start_again(self, task: Task, *, reason: str) -> None:
+        """Start a task before all that wait."""
+        self._observer.lost(task.key, reason=reason)
+        self._waiting.appendleft(task)
+        self._fill()
 
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self._executor.num_slots:

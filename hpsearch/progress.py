@@ -224,7 +224,7 @@ def _label(key: TrainingKey) -> str:
 
 
 def _lost(key: TrainingKey, reason: str) -> str:
-    return f"{_label(key)}: {reason}; it goes on from its checkpoint in another"
+    return f"{_label(key)}: {reason}"
 
 
 def _best(state: _State) -> str:

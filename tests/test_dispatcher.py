@@ -1,8 +1,9 @@
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from made_plans import METHOD
-from small_studies import Bench, FakeExecutor, bench, epoch, small_study, trained
+from small_studies import Bench, FakeExecutor, Seen, bench, epoch, small_study, trained
 
 from hpsearch.dispatcher import MAX_DEATHS, Dispatcher
 from hpsearch.errors import InterruptedRunError
@@ -18,6 +19,7 @@ from hpsearch.home import Home
 from hpsearch.records import TrainingKey
 
 KEY, OTHER = TrainingKey("search", 0), TrainingKey("search", 1)
+FULL = TrainingFailed(KEY, "out-of-memory", "MemoryError: ", "", alone=False)
 
 
 @pytest.fixture
@@ -101,6 +103,94 @@ def test_the_third_death_fails_the_task_alone(study: Bench) -> None:
     assert [(event.key, event.outcome) for event in failed] == [(KEY, "worker-lost")]
     assert "3 workers died of it; it ended with status -9" in failed[0].reason
     assert TrainingFinished(OTHER, METHOD, 610) in events
+
+
+class Lives(FakeExecutor):
+    """The first trial's lives end as they are given, the last of them well."""
+
+    def __init__(self, *ends: Event) -> None:
+        super().__init__(self._live)
+        self.alone: list[bool] = []  # of the first trial's lives
+        self._ends = [*ends]
+
+    def _live(self, task: Task) -> Sequence[Event]:
+        if task.key == KEY:
+            self.alone.append(task.alone)
+            if self._ends:
+                return [EpochFinished(KEY, epoch(1)), self._ends.pop(0)]
+        return trained(task.key, 0.5, 0.6)
+
+
+def failures(events: list[Event]) -> list[TrainingFailed]:
+    return [event for event in events if isinstance(event, TrainingFailed)]
+
+
+def test_a_task_out_of_memory_beside_others_is_tried_alone_before_all_that_wait(
+    study: Bench,
+) -> None:
+    executor = Lives(FULL)
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    dispatcher.submit(study.task(1))
+    events = drain(dispatcher)
+    assert executor.submitted == [KEY, KEY, OTHER]
+    assert executor.alone == [False, True]
+    assert failures(events) == []
+    told = [e.metrics.epoch for e in events if isinstance(e, EpochFinished) and e.key == KEY]
+    assert told == [m.epoch for m in study.record.epochs(KEY)] == [1, 2]
+
+
+@pytest.mark.parametrize("alone", [True, False])  # False: an executor that cannot keep a device
+def test_it_is_tried_alone_once(alone: bool, study: Bench) -> None:
+    executor = Lives(FULL, replace(FULL, alone=alone))
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    assert failures(drain(dispatcher)) == [replace(FULL, alone=alone)]
+    assert executor.submitted == [KEY, KEY]
+
+
+@pytest.mark.parametrize(
+    "end", [replace(FULL, alone=True), TrainingFailed(KEY, "error", "", "", alone=False)]
+)
+def test_a_failure_that_others_had_no_part_in_is_not_tried_again(
+    end: TrainingFailed, study: Bench
+) -> None:
+    executor = Lives(end)
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    assert failures(drain(dispatcher)) == [end]
+    assert executor.submitted == [KEY]
+
+
+def test_a_want_of_memory_is_no_death_and_deaths_leave_a_task_alone(study: Bench) -> None:
+    deaths = [WorkerLost(KEY, "it ended with status -9")] * (MAX_DEATHS - 1)
+    executor = Lives(*deaths[1:], FULL, *deaths[:1])
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    assert failures(drain(dispatcher)) == []
+    assert executor.alone == [False, False, True, True]
+
+
+class Reasons(Seen):
+    """An observer that keeps why trainings were started again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons: list[str] = []
+
+    def lost(self, key: TrainingKey, *, reason: str) -> None:
+        self.reasons.append(reason)
+
+
+def test_the_observer_hears_why_a_task_is_started_again(study: Bench) -> None:
+    study.observer = observer = Reasons()
+    dispatcher = study.dispatcher(Lives(WorkerLost(KEY, "it ended with status -9"), FULL))
+    dispatcher.submit(study.task(0))
+    drain(dispatcher)
+    assert observer.reasons == [
+        "it ended with status -9; it goes on from its checkpoint in another",
+        "out of memory beside others; again, alone",
+    ]
 
 
 def test_nothing_more_is_heard_of_a_stopped_task(study: Bench) -> None:

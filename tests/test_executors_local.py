@@ -1,16 +1,19 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 
 import psutil
 import pytest
 from small_studies import bench, small_study
 
+from hpsearch.executors import local
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.local import LocalExecutor, _Process
 from hpsearch.executors.messages import (
@@ -18,6 +21,8 @@ from hpsearch.executors.messages import (
     EpochFinished,
     Event,
     Task,
+    TrainingDiverged,
+    TrainingFailed,
     TrainingFinished,
     TrainingPaused,
     WorkerLost,
@@ -26,6 +31,7 @@ from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, TrainingKey
 
 ENDLESS = 1_000_000  # epochs
+HUGE = 1_048_576  # pixels or units; a matrix of both takes 4 TiB
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +39,16 @@ def executor() -> Iterator[LocalExecutor]:
     """One worker; every test leaves it without a task."""
     with closing(LocalExecutor(["cpu"])) as executor:
         yield executor
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[LocalExecutor]:
+    """Two workers that cannot have 4 TiB, on whatever machine; every test leaves them idle."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2**40, hard))
+    with closing(LocalExecutor(["cpu", "cpu"])) as executor:
+        yield executor
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 @pytest.fixture
@@ -56,13 +72,24 @@ def poll_until(executor: LocalExecutor, kind: type) -> list[Event]:
     raise AssertionError(f"no {kind.__name__} among {events}")
 
 
-def test_an_epoch_is_answered_only_after_the_search_has_decided() -> None:
+def too_large(task: Task, trial: int) -> Task:
+    data = replace(task.plan.training_set, image_shape=(1, 1, HUGE))
+    network = task.plan.configuration.network
+    dense = (network.dense[0].model_copy(update={"units": HUGE}),)
+    configuration = task.plan.configuration.model_copy(
+        update={"network": network.model_copy(update={"dense": dense})}
+    )
+    plan = replace(task.plan, training_set=data, configuration=configuration)
+    return replace(task, key=TrainingKey("search", trial), plan=plan)
+
+
+def test_an_epoch_is_answered_only_after_the_search_has_decided(task: Task) -> None:
     ours, worker = Pipe()
-    key = TrainingKey("search", 0)
+    key = task.key
     finished = EpochFinished(key, EpochMetrics(1, 0.5, 0.5, 0.5, 0.5, 0.001, 0.1, 1000.0))
     with closing(LocalExecutor([])) as executor, worker:
         idle = subprocess.Popen([sys.executable, "-c", ""])
-        executor._processes.append(_Process("cpu", idle, ours, key))
+        executor._processes.append(_Process("cpu", idle, ours, task))
         worker.send(finished)
         assert executor.poll(1) == [finished]
         assert not worker.poll(), "told to go on before anybody looked at the epoch"
@@ -148,3 +175,214 @@ def test_closing_leaves_no_process() -> None:
     executor.close()
     assert len(pids) == 2
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@dataclass
+class FakeWorkers:
+    """Workers that do nothing but what a test says for them."""
+
+    ends: list[tuple[str, Connection]] = field(default_factory=list)
+    holders: dict[int, Connection] = field(default_factory=dict)  # by trial
+
+    def start(self, device: str) -> _Process:
+        ours, end = Pipe()
+        self.ends.append((device, end))
+        return _Process(device, subprocess.Popen(["true"]), ours)
+
+    def begun(self) -> list[tuple[int, str]]:
+        """Trial and device of each task that came to a worker since the last call."""
+        tasks: list[tuple[int, str]] = []
+        for device, end in self.ends:
+            for message in received(end):
+                if isinstance(message, Task):
+                    tasks.append((message.key.trial, device))
+                    self.holders[message.key.trial] = end
+        return tasks
+
+    def say(self, executor: LocalExecutor, event: Event) -> list[Event]:
+        """An event of the worker that has its task, as it comes out of the executor."""
+        self.holders[event.key.trial].send(event)
+        return list(executor.poll(1))
+
+    def end(self, executor: LocalExecutor, trial: int) -> None:
+        event = TrainingDiverged(TrainingKey("search", trial), "")
+        assert self.say(executor, event) == [event]
+
+
+def received(end: Connection) -> Iterator[object]:
+    try:
+        while end.poll():
+            yield end.recv()
+    except (EOFError, OSError):  # its worker was started anew
+        return
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> FakeWorkers:
+    workers = FakeWorkers()
+    monkeypatch.setattr(local, "_start", workers.start)
+    return workers
+
+
+def numbered(task: Task, trial: int, *, alone: bool = False) -> Task:
+    return replace(task, key=TrainingKey("search", trial), alone=alone)
+
+
+def test_a_task_is_alone_on_its_device_from_its_beginning_to_its_end(
+    workers: FakeWorkers, task: Task
+) -> None:
+    with closing(LocalExecutor(["cpu"] * 3)) as executor:
+        executor.submit(numbered(task, 0))
+        executor.submit(numbered(task, 1))
+        executor.submit(numbered(task, 2, alone=True))
+        assert workers.begun() == [(0, "cpu"), (1, "cpu")]
+        workers.end(executor, 0)
+        executor.submit(numbered(task, 3))
+        assert workers.begun() == [], "3 overtook the one that waits"
+        workers.end(executor, 1)
+        assert workers.begun() == [(2, "cpu")]
+        workers.end(executor, 2)
+        assert workers.begun() == [(3, "cpu")]
+
+
+def test_other_devices_go_on_beside_one_that_is_kept_for_a_task(
+    workers: FakeWorkers, task: Task
+) -> None:
+    with closing(LocalExecutor([*["cuda:0"] * 2, *["cuda:1"] * 3])) as executor:
+        for trial in range(4):
+            executor.submit(numbered(task, trial))
+        assert [device for _, device in workers.begun()] == ["cuda:0"] * 2 + ["cuda:1"] * 2
+        workers.end(executor, 0)
+        executor.submit(numbered(task, 4, alone=True))
+        executor.submit(numbered(task, 5))
+        assert workers.begun() == [(5, "cuda:1")], "there is an idle worker for the first device"
+        workers.end(executor, 1)
+        assert workers.begun() == [(4, "cuda:0")]
+        workers.end(executor, 2)
+        executor.submit(numbered(task, 6))
+        assert workers.begun() == [(6, "cuda:1")]
+
+
+def test_tasks_that_are_to_be_alone_have_the_device_one_after_another(
+    workers: FakeWorkers, task: Task
+) -> None:
+    with closing(LocalExecutor(["cpu", "cpu"])) as executor:
+        for trial in range(2):
+            executor.submit(numbered(task, trial, alone=True))
+        assert workers.begun() == [(0, "cpu")]
+        workers.end(executor, 0)
+        assert workers.begun() == [(1, "cpu")]
+
+
+def test_a_stopped_task_that_waited_never_begins_and_others_may(
+    workers: FakeWorkers, task: Task
+) -> None:
+    with closing(LocalExecutor(["cpu"] * 3)) as executor:
+        executor.submit(numbered(task, 0))
+        executor.submit(numbered(task, 1, alone=True))
+        executor.submit(numbered(task, 2))
+        assert workers.begun() == [(0, "cpu")]
+        executor.stop(TrainingKey("search", 1))
+        assert workers.begun() == [(2, "cpu")]
+        workers.end(executor, 0)
+        workers.end(executor, 2)
+        assert workers.begun() == []
+
+
+def test_a_stopped_task_leaves_its_device_to_the_one_that_waits(
+    workers: FakeWorkers, task: Task
+) -> None:
+    with closing(LocalExecutor(["cpu", "cpu"])) as executor:
+        executor.submit(numbered(task, 0))
+        executor.submit(numbered(task, 1, alone=True))
+        executor.stop(TrainingKey("search", 0))
+        assert workers.begun() == [(0, "cpu"), (1, "cpu")]
+
+
+def test_a_pause_forgets_a_task_that_waits(workers: FakeWorkers, task: Task) -> None:
+    with closing(LocalExecutor(["cpu", "cpu"])) as executor:
+        executor.submit(numbered(task, 0))
+        executor.submit(numbered(task, 1, alone=True))
+        workers.begun()
+        paused = TrainingPaused(TrainingKey("search", 0))
+        workers.holders[0].send(paused)
+        assert executor.pause(1) == [paused]
+        executor.poll(0)
+        assert workers.begun() == []
+
+
+def test_the_death_of_a_lone_tasks_worker_frees_the_device(
+    workers: FakeWorkers, task: Task
+) -> None:
+    with closing(LocalExecutor(["cpu", "cpu"])) as executor:
+        executor.submit(numbered(task, 0, alone=True))
+        executor.submit(numbered(task, 1))
+        assert workers.begun() == [(0, "cpu")]
+        workers.holders[0].close()
+        (lost,) = executor.poll(1)
+        assert isinstance(lost, WorkerLost)
+        workers.ends = [(device, end) for device, end in workers.ends if not end.closed]
+        assert workers.begun() == [(1, "cpu")]
+
+
+def test_beside_a_lone_task_are_only_fresh_workers(workers: FakeWorkers, task: Task) -> None:
+    """Others would keep what their last tasks had, or be in a stopped task's last epoch."""
+    with closing(LocalExecutor(["cuda:0", "cuda:1", "cuda:0", "cuda:1"])) as executor:
+        before = executor.pids
+        executor.submit(numbered(task, 0, alone=True))
+        same = [old == new for old, new in zip(before, executor.pids, strict=True)]
+        assert same == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("devices", "submitted_alone", "failed_alone"),
+    [
+        (["cpu", "cpu"], False, False),
+        (["cpu", "cpu"], True, True),
+        (["cpu"], False, True),
+        (["cuda:0", "cuda:1"], False, True),
+        (["cuda:0", "cuda:1", "cuda:0"], False, False),
+    ],
+)
+def test_a_want_of_memory_is_told_with_whether_the_device_was_shared(
+    devices: list[str],
+    submitted_alone: bool,
+    failed_alone: bool,
+    workers: FakeWorkers,
+    task: Task,
+) -> None:
+    with closing(LocalExecutor(devices)) as executor:
+        executor.submit(numbered(task, 0, alone=submitted_alone))
+        workers.begun()
+        failed = TrainingFailed(TrainingKey("search", 0), "out-of-memory", "MemoryError: ", "")
+        assert workers.say(executor, failed) == [replace(failed, alone=failed_alone)]
+
+
+def failure(executor: LocalExecutor) -> tuple[int, str, bool, bool]:
+    """The next failure: trial, outcome, whether alone, whether it is for want of memory."""
+    events = poll_until(executor, TrainingFailed)
+    (event,) = [event for event in events if isinstance(event, TrainingFailed)]
+    return event.key.trial, event.outcome, event.alone, "DefaultCPUAllocator" in event.reason
+
+
+def test_a_network_that_fits_nowhere_fails_alone_and_beside_another(
+    pair: LocalExecutor, task: Task
+) -> None:
+    for trial in (1, 2):  # so that both workers are awake, and waiting below is on purpose
+        pair.submit(endless(task, trial))
+    keys = set()
+    while len(keys) < 2:
+        keys |= {event.key for event in poll_until(pair, EpochFinished)}
+    pair.stop(TrainingKey("search", 2))
+
+    pair.submit(replace(too_large(task, 3), alone=True))
+    events = [event for _ in range(50) for event in poll_until(pair, EpochFinished)]
+    assert {event.key.trial for event in events} == {1}
+    pair.stop(TrainingKey("search", 1))
+    assert failure(pair) == (3, "out-of-memory", True, True)
+
+    pair.submit(endless(task, 4))
+    poll_until(pair, EpochFinished)
+    pair.submit(too_large(task, 5))
+    assert failure(pair) == (5, "out-of-memory", False, True)
+    pair.stop(TrainingKey("search", 4))

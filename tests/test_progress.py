@@ -40,6 +40,12 @@ def test_the_heading_comes_once_when_the_run_really_begins(terminal: bool) -> No
     assert paper.getvalue().count("database: [x]" + "y" * 60) == 1
 
 
+def test_a_training_that_is_started_again_is_a_line_with_the_reason() -> None:
+    view, paper = plain()
+    view.lost(TRIAL_3, reason="out of memory beside others; again, alone")
+    assert last_line(paper) == "trial 3: out of memory beside others; again, alone"
+
+
 def test_a_finished_training_is_one_line_whatever_the_width() -> None:
     view, paper = plain()
     view.started(TRIAL_3, max_epochs=2)

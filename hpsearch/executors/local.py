@@ -3,6 +3,9 @@
 Each worker is a fresh Python process with an environment of its own (threads and visible GPU are
 set before it imports PyTorch), in a session of its own (a Ctrl-C in the terminal reaches the
 search only), joined to the search by a socket pair that breaks when either side dies.
+
+Workers may share a device. A task that is to be alone waits here until its device is empty, and
+others wait here until it has ended.
 """
 
 import contextlib
@@ -12,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 
 from hpsearch.errors import RunFailedError
@@ -44,8 +47,12 @@ class _Process:
     device: str
     popen: subprocess.Popen[bytes]
     connection: Connection
-    key: TrainingKey | None = None
+    task: Task | None = None
     awaits_answer: bool = False  # it has sent an epoch and may still be told to stop
+
+    @property
+    def key(self) -> TrainingKey | None:
+        return None if self.task is None else self.task.key
 
 
 class LocalExecutor:
@@ -53,6 +60,7 @@ class LocalExecutor:
 
     def __init__(self, devices: Sequence[str]) -> None:
         self._processes = [_start(device) for device in devices]
+        self._waiting: list[Task] = []
         self._idle_deaths = 0
 
     @property
@@ -66,17 +74,20 @@ class LocalExecutor:
         return [process.popen.pid for process in self._processes]
 
     def submit(self, task: Task) -> None:
-        """Give the task to an idle worker."""
-        process = next(p for p in self._processes if p.key is None)
-        process.key = task.key
-        self._send(process, task)
+        """Give the task to an idle worker, at once unless it or another is to be alone."""
+        num_busy = sum(process.task is not None for process in self._processes)
+        assert num_busy + len(self._waiting) < self.num_slots, "more tasks than workers"
+        self._waiting.append(task)
+        self._assign()
 
     def stop(self, key: TrainingKey) -> None:
         """Tell the task's worker to drop it; the slot is free at once."""
+        self._waiting = [task for task in self._waiting if task.key != key]
         for process in self._processes:
             if process.key == key:
-                process.key, process.awaits_answer = None, False
+                process.task, process.awaits_answer = None, False
                 self._send(process, Command("stop"))
+        self._assign()
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """Events that have come in; a dead worker is replaced and its task reported lost.
@@ -93,22 +104,27 @@ class LocalExecutor:
         for process in list(self._processes):
             if process.connection in ready:
                 events += self._receive(process)
+        self._assign()
         return events
 
     def pause(self, timeout_s: float) -> Sequence[Event]:
-        """Ask every worker to checkpoint, wait for those that do in time."""
+        """Ask every worker to checkpoint, wait for those that do in time.
+
+        A task that still waits for its worker is forgotten: it has nothing to save.
+        """
+        self._waiting.clear()
         for process in self._processes:
-            if process.key is not None:
+            if process.task is not None:
                 process.awaits_answer = False
                 self._send(process, Command("pause"))
         events: list[Event] = []
         deadline = time.monotonic() + timeout_s
-        while any(p.key is not None for p in self._processes):
+        while any(p.task is not None for p in self._processes):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
             events += self.poll(left)
-        for process in [p for p in self._processes if p.key is not None]:
+        for process in [p for p in self._processes if p.task is not None]:
             self._restart(process)
         return events
 
@@ -117,6 +133,39 @@ class LocalExecutor:
         for process in self._processes:
             _end(process)
         self._processes = []
+
+    def _assign(self) -> None:
+        """Give waiting tasks, in their order, to the workers that may have them.
+
+        A task that is to be alone keeps later ones from the device with the fewest under way, which
+        therefore only become fewer: it gets its device however many come.
+        """
+        kept = {p.device for p in self._processes if p.task is not None and p.task.alone}
+        for task in list(self._waiting):
+            if task.alone:
+                device = min([p.device for p in self._processes], key=self._num_tasks)
+                kept.add(device)
+                process = None if self._num_tasks(device) else self._clear(device)
+            else:
+                idle = (p for p in self._processes if p.task is None and p.device not in kept)
+                process = next(idle, None)
+            if process is not None:
+                self._waiting.remove(task)
+                process.task = task
+                self._send(process, task)
+
+    def _clear(self, device: str) -> _Process:
+        """One of an empty device's workers, after the others were started anew.
+
+        They hold memory of their last tasks, and one that was told to stop is in an epoch still.
+        """
+        first, *others = [p for p in self._processes if p.device == device]
+        for process in others:
+            self._restart(process)
+        return first
+
+    def _num_tasks(self, device: str) -> int:
+        return sum(p.task is not None for p in self._processes if p.device == device)
 
     def _send(self, process: _Process, message: Task | Command) -> None:
         # a dead one's connection is found broken by the next poll, which reports the loss
@@ -130,13 +179,20 @@ class LocalExecutor:
             return self._replace(process)
         if event.key != process.key:
             return []  # the last word of a task that was stopped
-        if isinstance(event, EpochFinished):
+        if isinstance(event, TrainingFailed) and event.outcome == "out-of-memory":
+            event = replace(event, alone=self._is_alone(process))
+            self._restart(process)  # its memory may be in pieces
+        elif isinstance(event, EpochFinished):
             process.awaits_answer = True
         else:
-            process.key = None
-        if isinstance(event, TrainingFailed) and event.outcome == "out-of-memory":
-            self._restart(process)  # its memory may be in pieces
+            process.task = None
         return [event]
+
+    def _is_alone(self, process: _Process) -> bool:
+        """Whether no other worker could have memory of its device; an idle one may keep some."""
+        assert process.task is not None
+        num_workers = sum(p.device == process.device for p in self._processes)
+        return process.task.alone or num_workers == 1
 
     def _replace(self, process: _Process) -> list[Event]:
         """Start another worker in a dead one's place and report the task that it had."""

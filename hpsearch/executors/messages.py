@@ -22,6 +22,7 @@ class Task:
     checkpoint: Path  # continued from if it is there, written to now and then
     weights: Path | None = None  # where to leave the weights at the end, as safetensors
     plain: bool = False  # computed by PyTorch's own layers and autograd only
+    alone: bool = False  # nothing else trains on its device meanwhile
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class TrainingFailed:
     outcome: Literal["error", "out-of-memory", "worker-lost"]
     reason: str  # the exception in one line
     traceback: str
+    alone: bool = True  # False: out of memory on a device that others had, too
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ class Executor(Protocol):
         """How many tasks run at once."""
 
     def submit(self, task: Task) -> None:
-        """Start a task; at most `num_slots` may be under way."""
+        """Start a task; at most `num_slots` may be under way.
+
+        One that is to be alone starts as soon as nothing else trains on a device.
+        """
 
     def stop(self, key: TrainingKey) -> None:
         """End a task without a checkpoint; it sends no further event."""

@@ -57,9 +57,7 @@ class TaskRun:
 
     def _train(self) -> Iterator[Event]:
         task = self.task
-        training = Training(
-            task.plan, self._data, device=self._device, plain=task.plain
-        )
+        training = Training(task.plan, self._data, device=self._device, plain=task.plain)
         load_checkpoint(task.checkpoint, training, plan=task.plan.fingerprint, device=self._device)
         self._training = training
         for metrics in training.history:
