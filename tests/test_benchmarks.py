@@ -239,21 +239,27 @@ def test_replayed_trainings_take_their_recorded_time(tmp_path: Path) -> None:
 def test_one_epoch_of_all_then_the_best_five_in_full() -> None:
     # 108 first epochs on two slots are 54 rounds of 10 s; five times three more are 3 rounds of 30
     nobody = target.one_epoch_of_all(made_curves(good=0), 1)
-    assert nobody == Outcome(None, 540.0 + 90.0)
+    assert nobody == Outcome(None, 540.0 + 90.0, best=TARGET - 0.01)
     everybody = target.one_epoch_of_all(made_curves(good=108), 1)
-    assert everybody == Outcome(540.0 + 30.0, 540.0 + 30.0)
+    assert everybody == Outcome(540.0 + 30.0, 540.0 + 90.0, best=TARGET)
 
 
-def test_a_replayed_search_ends_at_the_first_epoch_that_meets_the_target() -> None:
+def test_a_replayed_search_notes_the_first_epoch_that_meets_the_target() -> None:
     curves = made_curves(good=108)
     outcome = target.search(curves, algorithms.Random(), algorithms.NoPruner(), 1)
-    assert outcome == Outcome(40.0, 40.0), "the fourth epoch of the first two trials"
+    # the fourth epoch of the first two trials; a hundred trials on two slots are 50 rounds of 40 s
+    assert outcome == Outcome(40.0, 2000.0, best=TARGET)
 
 
 def test_the_expected_time_counts_the_seeds_that_failed() -> None:
-    outcomes = [Outcome(3600.0, 3600.0), Outcome(None, 7200.0), Outcome(1800.0, 1800.0)]
+    outcomes = [
+        Outcome(3600.0, 9000.0, 0.9),
+        Outcome(None, 7200.0, 0.8),
+        Outcome(1800.0, 5400.0, 0.91),
+    ]
     times = target.summarize("some", outcomes)
     assert (times.expected_hours, times.num_reached) == (1.75, 2)
+    assert (times.hours, times.total_hours, times.best) == ([1.0, 2.0, 0.5], 2.0, 0.9)
     assert target.summarize("none", outcomes[1:2]).expected_hours is None
 
 
@@ -297,12 +303,12 @@ def test_a_footprint_is_shown_with_its_spread_and_units() -> None:
 
 
 def test_targets_are_shown_fastest_first_and_say_how_many_curves_were_replayed() -> None:
-    times = [target.summarize("default", [Outcome(7200.0, 7200.0)])]
-    times += [target.summarize("never", [Outcome(None, 1.0)])]
-    times += [target.summarize("fast", [Outcome(3600.0, 3600.0)])]
+    times = [target.summarize("default", [Outcome(7200.0, 9000.0, 0.9)])]
+    times += [target.summarize("never", [Outcome(None, 1.0, 0.8)])]
+    times += [target.summarize("fast", [Outcome(3600.0, 3600.0, 0.9)])]
     rows, text = shown(tables.show_targets, Targets(TARGET, 1, 2, "default", times))
     assert [row[0] for row in rows[1:]] == ["fast", "default", "never"]
-    assert rows[1][1:] == ["1.000", "1 of 1", "0.50 x"]
+    assert rows[1][1:] == ["1.000", "1 of 1", "0.50 x", "1.000", "0.9000"]
     assert "recorded curves of 2 seeds" in text
 
 

@@ -131,12 +131,16 @@ def show_targets(console: Console, targets: Targets) -> None:
     seeds = "1 seed" if targets.curve_seeds == 1 else f"{targets.curve_seeds} seeds"
     caption = f"searches of {targets.seeds} seeds, replayed on recorded curves of {seeds}"
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    for column in ("strategy", "expected hours", "seeds that met it", "default is faster by"):
-        table.add_column(column, justify="left" if column == "strategy" else "right")
+    columns = ("expected hours", "seeds that met it", "default is faster by")
+    table.add_column("strategy")
+    for column in (*columns, "hours of the whole budget", "its best accuracy"):
+        table.add_column(column, justify="right")
     ours = targets.strategies[0].expected_hours
     for times in sorted(targets.strategies, key=lambda times: times.expected_hours or math.inf):
         expected = times.expected_hours
         lead = f"{expected / ours:.2f} x" if expected and ours else ""
         shown = "never" if expected is None else f"{expected:.3f}"
-        table.add_row(times.strategy, shown, f"{times.num_reached} of {targets.seeds}", lead)
+        met = f"{times.num_reached} of {targets.seeds}"
+        whole = (f"{times.total_hours:.3f}", f"{times.best:.4f}")
+        table.add_row(times.strategy, shown, met, lead, *whole)
     console.print(table)

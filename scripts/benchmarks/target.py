@@ -2,13 +2,14 @@
 
 Our own search loop runs against recorded curves, so that samplers and pruners are compared in
 seconds. A seed whose budget ends before the target costs its whole time; the expected running time
-is all seeds' time over the number that met it (Auger & Hansen 2005).
+is all seeds' time over the number that met it (Auger & Hansen 2005). Each search goes on to the end
+of its 100 trials, to show what those cost and find.
 """
 
 import random
+import statistics
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,6 @@ from hpsearch import algorithms
 from hpsearch.algorithms import Pruner, Sampler
 from hpsearch.devices import physical_cores
 from hpsearch.dispatcher import Dispatcher, TrialOutcome
-from hpsearch.errors import InterruptedRunError
 from hpsearch.home import Home
 from hpsearch.interruption import Interruption
 from hpsearch.records import EpochMetrics, TrainingKey
@@ -54,8 +54,9 @@ _STRATEGIES: Mapping[str, tuple[Sampler, Pruner]] = {
 class Outcome:
     """One search against the curves."""
 
-    reached_s: float | None
-    total_s: float  # until the target, or the end of the budget
+    reached_s: float | None  # until the target
+    total_s: float  # until the end of the budget
+    best: float  # the best validation accuracy of any epoch
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Times:
     expected_hours: float | None  # None: no seed met the target
     num_reached: int
     hours: list[float]  # of every seed, to the target or to its end
+    total_hours: float  # of the whole budget, the median over the seeds
+    best: float  # that it finds, likewise
 
 
 @dataclass(frozen=True)
@@ -96,17 +99,22 @@ def measure_target(curves: Curves, *, seeds: int) -> Targets:
 def summarize(strategy: str, outcomes: Sequence[Outcome]) -> Times:
     """A strategy's outcomes over its seeds."""
     num_reached = sum(outcome.reached_s is not None for outcome in outcomes)
-    total_h = sum(outcome.total_s for outcome in outcomes) / 3600
-    expected = total_h / num_reached if num_reached else None
-    return Times(strategy, expected, num_reached, [o.total_s / 3600 for o in outcomes])
+    spent = [o.total_s if o.reached_s is None else o.reached_s for o in outcomes]
+    return Times(
+        strategy,
+        expected_hours=sum(spent) / 3600 / num_reached if num_reached else None,
+        num_reached=num_reached,
+        hours=[seconds / 3600 for seconds in spent],
+        total_hours=statistics.median(outcome.total_s for outcome in outcomes) / 3600,
+        best=statistics.median(outcome.best for outcome in outcomes),
+    )
 
 
 def search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outcome:
     """One search of the study's budget with another seed."""
     spec = _seeded(mlp_study(), sampler, pruner, seed)
     executor = ReplayExecutor(curves, num_slots=_SLOTS)
-    interruption = Interruption()
-    watch = _Watch(executor, interruption)
+    watch = _Watch(executor)
     with TemporaryDirectory(dir=_memory()) as folder:
         home = Home(Path(folder))
         with open_imageless(home, spec) as record:
@@ -114,27 +122,26 @@ def search(curves: Curves, sampler: Sampler, pruner: Pruner, seed: int) -> Outco
                 executor,
                 record,
                 observer=watch,
-                interruption=interruption,
+                interruption=Interruption(),
                 keep_alive=lambda: None,
             )
             session = Session(spec, record, dispatcher, NO_IMAGES, home, watch)
-            with suppress(InterruptedRunError):
-                Search(session).run(trials=spec.search.trials, timeout_s=None)
-    return Outcome(watch.reached_s, executor.now_s if watch.reached_s is None else watch.reached_s)
+            Search(session).run(trials=spec.search.trials, timeout_s=None)
+    return Outcome(watch.reached_s, executor.now_s, watch.best)
 
 
 class _Watch:
-    """An observer that ends the search, as Ctrl-C would, when an epoch meets the target."""
+    """An observer that notes when an epoch first meets the target, and the best of all."""
 
-    def __init__(self, executor: ReplayExecutor, interruption: Interruption) -> None:
+    def __init__(self, executor: ReplayExecutor) -> None:
         self.reached_s: float | None = None
+        self.best = 0.0
         self._executor = executor
-        self._interruption = interruption
 
     def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
-        if self.reached_s is None and metrics.value_of("val_accuracy") >= TARGET:
+        self.best = max(self.best, metrics.value_of("val_accuracy"))
+        if self.reached_s is None and self.best >= TARGET:
             self.reached_s = self._executor.now_s
-            self._interruption.requested = True
 
     def phase(
         self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
@@ -166,19 +173,13 @@ def one_epoch_of_all(curves: Curves, seed: int) -> Outcome:
     rng = random.Random(seed)
     chosen = [rng.choice(curves[configuration]) for configuration in sorted(curves)]
     rng.shuffle(chosen)
-    free = [0.0] * _SLOTS  # when each slot is free again
-    reached: list[float] = []
-    for curve in chosen:
-        slot = free.index(min(free))
-        free[slot] += curve[0].duration_s
-        if curve[0].val_accuracy >= TARGET:
-            reached.append(free[slot])
     best = sorted(chosen, key=lambda curve: curve[0].val_accuracy, reverse=True)[:5]
-    for curve in best:
+    free = [0.0] * _SLOTS  # when each slot is free again
+    seen: list[tuple[float, float]] = []  # when an epoch was over, and its accuracy
+    for epochs in [curve[:1] for curve in chosen] + [curve[1:] for curve in best]:
         slot = free.index(min(free))
-        for epoch in curve[1:]:
+        for epoch in epochs:
             free[slot] += epoch.duration_s
-            if epoch.val_accuracy >= TARGET:
-                reached.append(free[slot])
-    first = min(reached, default=None)
-    return Outcome(first, max(free) if first is None else first)
+            seen.append((free[slot], epoch.val_accuracy))
+    first = min((time for time, accuracy in seen if accuracy >= TARGET), default=None)
+    return Outcome(first, max(free), max(accuracy for _, accuracy in seen))
