@@ -80,6 +80,9 @@ def run(
     timeout: Annotated[
         str | None, typer.Option(help="End the search after this time: 90, 90s, 30m or 2h.")
     ] = None,
+    trial_timeout: Annotated[
+        str | None, typer.Option(help="End a trial, hung or not, after this time of training.")
+    ] = None,
     test: Annotated[
         bool, typer.Option("--test/--no-test", help="Retrain and test the winner.")
     ] = True,
@@ -94,7 +97,8 @@ def run(
     from hpsearch.spec import load_study_file
     from hpsearch.studyfiles import find_study_file
 
-    timeout_s = None if timeout is None else _seconds(timeout)
+    timeout_s = _seconds("--timeout", timeout)
+    trial_timeout_s = _seconds("--trial-timeout", trial_timeout)
     spec = load_study_file(find_study_file(study), name=name)
     from hpsearch.run import RunRequest
     from hpsearch.run_view import print_result, watch_run
@@ -106,6 +110,7 @@ def run(
         data_dir=data_dir,
         trials=trials or spec.search.trials,
         timeout_s=timeout_s,
+        trial_timeout_s=trial_timeout_s,
         device=device,
         workers=workers,
         workers_per_gpu=workers_per_gpu,
@@ -289,14 +294,10 @@ def _stored(study: str, home: Path, storage: str | None) -> Iterator["StudyRecor
         yield StudyRecord.of(database, study)
 
 
-def _seconds(text: str) -> float:
-    """`90`, `90s`, `30m` or `2h` in seconds."""
-    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower())
-    number = text if unit is None else text[:-1]
+def _seconds(option: str, text: str | None) -> float | None:
+    from hpsearch.durations import parse_duration
+
     try:
-        seconds = float(number) * (unit or 1.0)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UserError(f"--timeout {text!r} is not a time; write 90, 90s, 30m or 2h")
-    return seconds
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise UserError(f"{option} {text!r} is not a time; {error}") from None

@@ -2,14 +2,17 @@
 
 Every epoch goes into the database once, also when a task is continued from a checkpoint and sends
 its earlier epochs again. A task whose worker dies goes to another worker, at most three times.
-One that runs out of memory beside others is tried once more, alone on its device.
+One that runs out of memory beside others is tried once more, alone on its device. One that takes
+longer than it may is ended, also when its worker hangs.
 """
 
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
+from hpsearch.durations import show_duration
 from hpsearch.errors import InterruptedRunError
 from hpsearch.executors.messages import (
     EpochFinished,
@@ -18,6 +21,7 @@ from hpsearch.executors.messages import (
     Task,
     TrainingFailed,
     TrainingFinished,
+    TrainingTimedOut,
     WorkerLost,
 )
 from hpsearch.interruption import Interruption
@@ -37,6 +41,7 @@ TrialOutcome = Literal[
     "error",
     "out-of-memory",
     "worker-lost",
+    "timeout",
     "duplicate",
 ]
 
@@ -79,6 +84,7 @@ class Dispatcher:
         observer: Observer,
         interruption: Interruption,
         keep_alive: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self._record = record
@@ -88,7 +94,10 @@ class Dispatcher:
         self._waiting: deque[Task] = deque()
         self._running: dict[TrainingKey, Task] = {}
         self._num_epochs: dict[TrainingKey, int] = {}  # recorded so far
+        self._spent_s: dict[TrainingKey, float] = {}  # on epochs of earlier runs
         self._deaths: Counter[TrainingKey] = Counter()
+        self._begun: dict[TrainingKey, float] = {}  # by the clock, had it trained without a break
+        self._clock = clock
 
     @property
     def num_active(self) -> int:
@@ -100,9 +109,10 @@ class Dispatcher:
         """Tasks that could start at once."""
         return max(0, self._executor.num_slots - self.num_active)
 
-    def submit(self, task: Task, *, num_epochs: int = 0) -> None:
-        """Start the task as soon as a slot is free; `num_epochs` of it are recorded already."""
-        self._num_epochs[task.key] = num_epochs
+    def submit(self, task: Task, *, known: Sequence[EpochMetrics] = ()) -> None:
+        """Start the task as soon as a slot is free; `known` epochs of it are recorded already."""
+        self._num_epochs[task.key] = len(known)
+        self._spent_s[task.key] = sum(metrics.duration_s for metrics in known)
         self._waiting.append(task)
         self._fill()
 
@@ -124,6 +134,7 @@ class Dispatcher:
         for event in self._executor.poll(_POLL_S):
             if event.key in self._running:  # else it was stopped while this event was on its way
                 yield from self._handle(event)
+        yield from self._overdue()
         self._keep_alive()
         self._observer.tick()
         if self._interruption.requested:
@@ -137,6 +148,7 @@ class Dispatcher:
             if isinstance(event, EpochFinished):
                 self._record_epoch(event)
         self._running.clear()
+        self._begun.clear()
 
     def _handle(self, event: Event) -> Iterator[Event]:
         match event:
@@ -188,6 +200,17 @@ class Dispatcher:
         reason = f"{MAX_DEATHS} workers died of it; {event.reason}"
         yield TrainingFailed(event.key, "worker-lost", reason, traceback="")
 
+    def _overdue(self) -> Iterator[Event]:
+        """End the tasks that have taken longer than they may."""
+        now = self._clock()
+        for key, task in list(self._running.items()):
+            if self._executor.is_waiting(key):
+                self._begun[key] = now - self._spent_s[key]
+            if task.limit_s is not None and now - self._begun[key] > task.limit_s:
+                self._executor.kill(key)
+                self._forget(key)
+                yield TrainingTimedOut(key, f"longer than {show_duration(task.limit_s)}")
+
     def _may_fit_alone(self, event: TrainingFailed) -> bool:
         was_alone = event.alone or self._running[event.key].alone
         return event.outcome == "out-of-memory" and not was_alone
@@ -206,9 +229,10 @@ class Dispatcher:
         while self._waiting and len(self._running) < self._executor.num_slots:
             task = self._waiting.popleft()
             self._running[task.key] = task
+            self._begun.setdefault(task.key, self._clock() - self._spent_s[task.key])
             self._executor.submit(task)
             self._observer.started(task.key, max_epochs=task.plan.stop_after)
 
     def _forget(self, key: TrainingKey) -> None:
-        del self._running[key]
+        del self._running[key], self._begun[key]
         self._deaths.pop(key, None)

@@ -107,7 +107,7 @@ class Evaluation:
         dispatcher, observer = self._session.dispatcher, self._session.observer
         observer.phase(title, done=len(tasks) - len(todo), total=len(tasks))
         for task in todo:
-            dispatcher.submit(task, num_epochs=len(self._record.epochs(task.key)))
+            dispatcher.submit(task, known=self._record.epochs(task.key))
         failures = []
         while dispatcher.num_active:
             for event in dispatcher.events():

@@ -40,4 +40,4 @@ def wanted(error: ValidationError) -> str:
     if first["type"] in ("literal_error", "union_tag_invalid"):
         expected = context.get("expected", context.get("expected_tags", ""))
         return f"allowed: {str(expected).replace(' or ', ', ')}"
-    return first["msg"].replace("Input should be", "it should be")
+    return first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.dispatcher import Observer, TrialOutcome
+from hpsearch.durations import show_duration
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, is_better
 
 _REFRESH_S = 0.25
@@ -75,17 +76,6 @@ class _State:
         return elapsed / num_new * max(0, self.total - self.done)
 
 
-def duration(seconds: float | None) -> str:
-    """A time for people: 42 s, 12:05 min, 3:20 h."""
-    if seconds is None:
-        return "unknown"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)}:{int(seconds % 60):02d} min"
-    return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02d} h"
-
-
 class PlainProgress:
     """One line for each finished training."""
 
@@ -119,7 +109,7 @@ class PlainProgress:
         best = f"best {_best(state)}, " if key.role == "search" else ""
         self._print(
             f"[{state.done}/{state.total}] {_label(key)} {outcome}: {detail} "
-            f"({best}{duration(state.seconds_left())} left)"
+            f"({best}{show_duration(state.seconds_left())} left)"
         )
 
     def lost(self, key: TrainingKey, *, reason: str) -> None:
@@ -192,11 +182,11 @@ class LiveProgress:
 
     def _view(self) -> RenderableType:
         state = self._state
-        elapsed = duration(time.monotonic() - state.phase_started)
+        elapsed = show_duration(time.monotonic() - state.phase_started)
         heading = Text.assemble(
             (f"{state.title} ", "bold"),
             f"{state.done} of {state.total} finished · best {_best(state)} · ",
-            f"{elapsed} so far, {duration(state.seconds_left())} left",
+            f"{elapsed} so far, {show_duration(state.seconds_left())} left",
         )
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in ("training", "epoch", "val. accuracy", "val. loss", "images/s"):

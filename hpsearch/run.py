@@ -49,6 +49,7 @@ class RunRequest:
     data_dir: Path
     trials: int | None  # finished trials in total; None: the search is over, retrain and test
     timeout_s: float | None = None
+    trial_timeout_s: float | None = None  # instead of the study file's
     device: str = "auto"
     workers: int | None = None  # None: one a GPU, or one a physical core; 0: in this process
     workers_per_gpu: int = 1
@@ -181,6 +182,7 @@ class _Run:
             request.home,
             self._observer,
             plain=request.plain,
+            trial_timeout_s=request.trial_timeout_s,
         )
         end: SearchEnd = "budget"
         if request.trials is not None:

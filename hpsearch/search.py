@@ -21,6 +21,7 @@ from hpsearch.executors.messages import (
     TrainingDiverged,
     TrainingFailed,
     TrainingFinished,
+    TrainingTimedOut,
 )
 from hpsearch.proposals import Exhausted, Proposal, Proposals, Refusal
 from hpsearch.records import EpochMetrics, TrainingKey, best_epoch
@@ -117,7 +118,7 @@ class Search:
                 self._end(key, "pruned", f"after epoch {metrics.epoch}")
                 return
         task = self._session.task(key, proposal.configuration)
-        self._dispatcher.submit(task, num_epochs=len(known))
+        self._dispatcher.submit(task, known=known)
         for metrics in known:
             self._observer.epoch(key, metrics)
 
@@ -132,6 +133,8 @@ class Search:
                 self._end(key, "complete", "")
             case TrainingDiverged(key, reason):
                 self._end(key, "diverged", reason)
+            case TrainingTimedOut(key, reason):
+                self._end(key, "timeout", reason)
             case TrainingFailed(key, outcome, reason, traceback):
                 self._end(key, outcome, reason, traceback=traceback)
                 self._stop_after_errors(reason)
@@ -162,7 +165,7 @@ class Search:
             value = best.value_of(objective)
             self._study.tell(trial, value)
             detail = f"{objective} {value:.4f} in epoch {best.epoch}"
-        elif outcome in ("pruned", "diverged"):
+        elif outcome in ("pruned", "diverged", "timeout"):
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, state=TrialState.FAIL)

@@ -30,6 +30,7 @@ class Session:
     home: Home
     observer: Observer
     plain: bool = False  # trainings by PyTorch's own layers and autograd only
+    trial_timeout_s: float | None = None  # of a trial of the search, instead of the study file's
 
     def task(
         self, key: TrainingKey, configuration: Configuration, *, epochs: int | None = None
@@ -47,8 +48,17 @@ class Session:
             precision=protocol.precision,
             train_on=self.spec.final.train_on if key.role == "winner" else "train",
         )
-        weights = self.home.weights(name, key) if key.role == "winner" else None
-        return Task(key, plan, self.home.checkpoint(name, key), weights, plain=self.plain)
+        return Task(
+            key,
+            plan,
+            self.home.checkpoint(name, key),
+            self.home.weights(name, key) if key.role == "winner" else None,
+            plain=self.plain,
+            limit_s=self._limit_s() if key.role == "search" else None,
+        )
+
+    def _limit_s(self) -> float | None:
+        return self.trial_timeout_s or self.spec.search.trial_timeout
 
     def forget_checkpoint(self, key: TrainingKey) -> None:
         """Remove the checkpoint of a training that is over and recorded."""

@@ -35,6 +35,7 @@ from hpsearch.configuration import (
     feature_map_sizes,
     resolve,
 )
+from hpsearch.durations import parse_duration
 from hpsearch.entries import flatten, normalize
 from hpsearch.errors import StudyFileError
 from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted
@@ -76,11 +77,18 @@ class Search(_Table):
     sampler: Sampler = Tpe()
     pruner: Pruner = Hyperband()
     trials: Positive = 100
+    # seconds of training, after which a trial is ended; also as "90s", "30m" or "2h"
+    trial_timeout: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("sampler", "pruner", mode="before")
     @classmethod
     def _name_alone(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("trial_timeout", mode="before")
+    @classmethod
+    def _in_seconds(cls, value: object) -> object:
+        return parse_duration(value) if isinstance(value, str) else value
 
 
 class Final(_Table):
@@ -143,8 +151,9 @@ class StudySpec:
 
 
 def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without what may change during a study: its description and budget."""
-    search = {key: value for key, value in document["search"].items() if key != "trials"}
+    """The document without what may change during a study: its description and budgets."""
+    budgets = ("trials", "trial_timeout")
+    search = {key: value for key, value in document["search"].items() if key not in budgets}
     rest = {key: value for key, value in document.items() if key != "description"}
     return {**rest, "search": search}
 

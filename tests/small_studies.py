@@ -1,5 +1,6 @@
 """Small studies on scikit-learn's digits, and how tests run them: for real, or without workers."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -150,6 +151,8 @@ class FakeExecutor:
         self.num_slots = num_slots
         self.submitted: list[TrainingKey] = []
         self.stopped: list[TrainingKey] = []
+        self.killed: list[TrainingKey] = []
+        self.waiting: set[TrainingKey] = set()
         self.at_pause: list[Event] = []  # what workers still say when they are paused
         self._script = script
         self._events: list[Event] = []
@@ -160,6 +163,13 @@ class FakeExecutor:
 
     def stop(self, key: TrainingKey) -> None:
         self.stopped.append(key)  # events on their way come all the same, as from a real worker
+
+    def kill(self, key: TrainingKey) -> None:
+        self.killed.append(key)
+        self._events = [event for event in self._events if event.key != key]
+
+    def is_waiting(self, key: TrainingKey) -> bool:
+        return key in self.waiting
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         events, self._events = self._events, []
@@ -195,13 +205,16 @@ class Bench:
     interruption: Interruption = field(default_factory=Interruption)
     observer: Seen = field(default_factory=Seen)
 
-    def dispatcher(self, executor: FakeExecutor) -> Dispatcher:
+    def dispatcher(
+        self, executor: FakeExecutor, *, clock: Callable[[], float] = time.monotonic
+    ) -> Dispatcher:
         return Dispatcher(
             executor,
             self.record,
             observer=self.observer,
             interruption=self.interruption,
             keep_alive=lambda: None,
+            clock=clock,
         )
 
     def session(self, executor: FakeExecutor) -> Session:

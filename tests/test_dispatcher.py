@@ -13,6 +13,7 @@ from hpsearch.executors.messages import (
     Task,
     TrainingFailed,
     TrainingFinished,
+    TrainingTimedOut,
     WorkerLost,
 )
 from hpsearch.home import Home
@@ -215,3 +216,72 @@ def test_an_interruption_pauses_the_tasks_and_keeps_their_last_epochs(study: Ben
         list(dispatcher.events())
     assert [m.epoch for m in study.record.epochs(KEY)] == [1, 2]
     assert dispatcher.num_active == 0
+
+
+class Hanging(FakeExecutor):
+    """The first trial never ends; the clock ticks ten seconds a poll."""
+
+    def __init__(self, *epochs: int) -> None:
+        super().__init__(self._hang)
+        self.now_s = 0.0
+        self._epochs = epochs
+
+    def _hang(self, task: Task) -> Sequence[Event]:
+        if task.key == KEY:
+            return [EpochFinished(KEY, epoch(number)) for number in self._epochs]
+        return trained(task.key, 0.5)
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        self.now_s += 10.0
+        return super().poll(timeout_s)
+
+
+def timed(study: Bench, executor: Hanging) -> Dispatcher:
+    return study.dispatcher(executor, clock=lambda: executor.now_s)
+
+
+def limited(study: Bench, trial: int = 0) -> Task:
+    return replace(study.task(trial), limit_s=35.0)
+
+
+def test_a_task_that_takes_too_long_is_ended_with_its_worker_and_the_next_one_starts(
+    study: Bench,
+) -> None:
+    executor = Hanging(1)
+    dispatcher = timed(study, executor)
+    dispatcher.submit(limited(study))
+    dispatcher.submit(limited(study, 1))
+    events = drain(dispatcher)
+    assert executor.killed == [KEY]
+    assert TrainingTimedOut(KEY, "longer than 35 s") in events
+    assert events[-1] == TrainingFinished(OTHER, METHOD, 610)
+    assert executor.now_s == 50.0  # four polls of the first, and one of the second
+
+
+def test_what_a_task_has_trained_in_earlier_runs_counts(study: Bench) -> None:
+    executor = Hanging()
+    dispatcher = timed(study, executor)
+    known = [replace(epoch(number), duration_s=10.0) for number in (1, 2)]
+    dispatcher.submit(limited(study), known=known)
+    drain(dispatcher)
+    assert executor.now_s == 20.0
+
+
+def test_waiting_for_a_device_does_not_count(study: Bench) -> None:
+    executor = Hanging()
+    executor.waiting = {KEY}
+    dispatcher = timed(study, executor)
+    dispatcher.submit(limited(study))
+    for _ in range(10):
+        assert list(dispatcher.events()) == []
+    executor.waiting.clear()
+    drain(dispatcher)
+    assert executor.now_s == 100.0 + 40.0
+
+
+def test_a_task_without_a_limit_may_take_any_time(study: Bench) -> None:
+    executor = Hanging()
+    dispatcher = timed(study, executor)
+    dispatcher.submit(study.task(0))
+    for _ in range(100):
+        assert list(dispatcher.events()) == []

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from small_studies import epoch
 
-from hpsearch.progress import LiveProgress, PlainProgress, duration, open_progress
+from hpsearch.progress import LiveProgress, PlainProgress, open_progress
 from hpsearch.records import Objective, TrainingKey
 
 TRIAL_3 = TrainingKey("search", 3)
@@ -19,14 +19,6 @@ def plain(objective: Objective = "val_accuracy") -> tuple[PlainProgress, io.Stri
 
 def last_line(paper: io.StringIO) -> str:
     return paper.getvalue().splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, "unknown"), (0, "0 s"), (42, "42 s"), (725, "12:05 min"), (12_000, "3:20 h")],
-)
-def test_times_are_written_for_people(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -89,6 +89,36 @@ def test_a_killed_workers_trial_is_continued_under_its_own_number(
         assert numbers_of(record) == numbers_of(other)
 
 
+class Hanger(Seen):
+    """Stops the worker of trial 0 for ever, in the middle of its training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hung: list[int] = []
+
+    def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+        super().epoch(key, metrics)
+        if key.trial == 0 and not self.hung:
+            self.hung = worker_pids()
+            for pid in self.hung:
+                os.kill(pid, signal.SIGSTOP)
+
+
+def test_a_trial_that_hangs_is_pruned_by_its_time_limit_and_its_worker_is_freed(
+    home: Home,
+) -> None:
+    spec = small_study(training={"epochs": 30}, search={"trials": 2, "trial_timeout": 600})
+    observer = Hanger()
+    run_small(spec, home, workers=1, observer=observer, trial_timeout_s=8.0)
+    assert observer.hung
+    assert not set(observer.hung) & set(worker_pids())
+    with stored(home) as record:
+        assert [state for _, state, _ in rows(record)] == ["PRUNED", "COMPLETE"]
+        attrs = record.study.trials[0].user_attrs
+    assert (attrs["outcome"], attrs["reason"]) == ("timeout", "longer than 8 s")
+    assert gap_free(home)
+
+
 def test_an_interrupted_run_is_carried_on(home: Home, undisturbed: Home) -> None:
     spec = small_study(training={"epochs": 4}, search={"trials": 2})
     with pytest.raises(InterruptedRunError):

@@ -22,6 +22,7 @@ from hpsearch.executors.messages import (
     Task,
     TrainingDiverged,
     TrainingFailed,
+    TrainingTimedOut,
     WorkerLost,
 )
 from hpsearch.home import Home
@@ -39,7 +40,7 @@ def failed(key: TrainingKey, outcome: str = "error") -> list[Event]:
 
 
 def scripted(**outcomes: str) -> FakeExecutor:
-    """Trials end as their letters say: e error, m out of memory, d diverged, else complete."""
+    """Trials end as their letters say: error, memory, diverged, timeout; else complete."""
     (letters,) = outcomes.values()
 
     def script(task: Task) -> Sequence[Event]:
@@ -50,6 +51,8 @@ def scripted(**outcomes: str) -> FakeExecutor:
                 return failed(task.key, "out-of-memory")
             case "d":
                 return [TrainingDiverged(task.key, "the loss was not finite in epoch 1")]
+            case "t":
+                return [TrainingTimedOut(task.key, "longer than 35 s")]
         return trained(task.key, 0.5)
 
     return FakeExecutor(script)
@@ -64,7 +67,7 @@ def test_the_budget_is_exact_over_any_number_of_runs(targets: list[int], home: H
         assert num_finished(record.study) == len(record.study.trials) == max(targets)
 
 
-@pytest.mark.parametrize("outcomes", ["cdec", "mmmm", "eecee"])
+@pytest.mark.parametrize("outcomes", ["cdec", "mmmm", "eecee", "tctt"])
 def test_pruned_and_failed_trials_count_towards_the_budget(outcomes: str, home: Home) -> None:
     with bench(home, small_study()) as study:
         study.search(scripted(outcomes=outcomes)).run(trials=len(outcomes), timeout_s=None)

@@ -145,6 +145,13 @@ def test_an_algorithm_is_named_alone_or_with_its_arguments() -> None:
     assert patient == Patient(wrapped=Percentile(percentile=40.0))
 
 
+@pytest.mark.parametrize("written_as", ["90s", "1.5m", 90])
+def test_a_time_limit_is_seconds_or_has_its_unit(written_as: str | int) -> None:
+    spec = spec_of(changed("search/trial_timeout", written_as))
+    assert spec.search.trial_timeout == 90.0
+    assert spec_of(BASE).search.trial_timeout is None
+
+
 def test_a_study_is_named_after_its_file_or_as_it_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + "[space]\n", name="my.study-2.toml")
     assert load_study_file(path).name == "my.study-2"
@@ -276,6 +283,8 @@ BAD = [
         ["search.pruner.n_min_trials: ", "0", "equal to 1"],
     ),
     (HEAD + "[search]\ntrials = 0\n[space]\n", ["search.trials: ", "0", "equal to 1"]),
+    (HEAD + "[search]\ntrial_timeout = 'soon'\n[space]\n", ["trial_timeout: 'soon'", "write 90, "]),
+    (HEAD + "[search]\ntrial_timeout = 0\n[space]\n", ["search.trial_timeout: 0", "than 0"]),
     (
         HEAD + "[search]\nsampler = 'grid'\n[space]\ndropout = { low = 0.1, high = 0.2 }",
         ["search.sampler: ", "'grid'", "finite", "dropout"],
@@ -369,13 +378,14 @@ def spec_of(content: dict[str, Any], name: str = "s") -> StudySpec:
     [
         changed("description", "another"),
         changed("search/trials", 1_000),
+        changed("search/trial_timeout", "30m"),
         changed("final/seeds", 3),  # the default, written out
         changed("objective", "val_accuracy"),
         changed("search/sampler", "tpe"),
         changed("space", {"dense.units": 8, "batch_size": [16, 32]}),
     ],
 )
-def test_description_trials_and_the_way_of_writing_may_change(content: dict[str, Any]) -> None:
+def test_description_budgets_and_the_way_of_writing_may_change(content: dict[str, Any]) -> None:
     assert spec_of(content).fingerprint == spec_of(BASE).fingerprint
     assert spec_of(content).differences(spec_of(BASE).document) == []
 

@@ -38,6 +38,14 @@ class InlineExecutor:
         if self._run is not None and self._run.task.key == key:
             self._run = None
 
+    def kill(self, key: TrainingKey) -> None:
+        """Forget the task: an epoch that hangs hangs this process."""
+        self.stop(key)
+
+    def is_waiting(self, key: TrainingKey) -> bool:
+        """No: a task begins with the next poll."""
+        return False
+
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """Train until something happens; the time-out does not shorten an epoch."""
         if self._run is None:

@@ -89,6 +89,16 @@ class LocalExecutor:
                 self._send(process, Command("stop"))
         self._assign()
 
+    def kill(self, key: TrainingKey) -> None:
+        """Put another worker in the place of the task's own, whatever that is doing."""
+        for process in [p for p in self._processes if p.key == key]:
+            self._restart(process)
+        self._assign()
+
+    def is_waiting(self, key: TrainingKey) -> bool:
+        """Whether the task has no worker yet, as it or another is to be alone."""
+        return any(task.key == key for task in self._waiting)
+
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """Events that have come in; a dead worker is replaced and its task reported lost.
 

@@ -23,6 +23,7 @@ class Task:
     weights: Path | None = None  # where to leave the weights at the end, as safetensors
     plain: bool = False  # computed by PyTorch's own layers and autograd only
     alone: bool = False  # nothing else trains on its device meanwhile
+    limit_s: float | None = None  # of training, epochs before an interruption included
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ class TrainingFailed:
 
 
 @dataclass(frozen=True)
+class TrainingTimedOut:
+    """The training took longer than it may; only the search's side can tell, for it may hang."""
+
+    key: TrainingKey
+    reason: str
+
+
+@dataclass(frozen=True)
 class TrainingPaused:
     """The training left a checkpoint and stopped, as it was asked to."""
 
@@ -81,6 +90,7 @@ Event = (
     | TrainingFinished
     | TrainingDiverged
     | TrainingFailed
+    | TrainingTimedOut
     | TrainingPaused
     | WorkerLost
 )
@@ -111,6 +121,12 @@ class Executor(Protocol):
 
     def stop(self, key: TrainingKey) -> None:
         """End a task without a checkpoint; it sends no further event."""
+
+    def kill(self, key: TrainingKey) -> None:
+        """End a task whose worker may hang; it sends no further event."""
+
+    def is_waiting(self, key: TrainingKey) -> bool:
+        """Whether a task still waits for its device."""
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """What has happened since the last call; waits for something at most so long."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from hpsearch.progress import duration
+from hpsearch.durations import show_duration
 from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
 from hpsearch.report.top import TopRow, parameter_names
@@ -101,8 +101,8 @@ def saved_line(status: StudyStatus) -> str:
     """What pruning and early stopping saved."""
     return (
         f"saved: {status.epochs_saved:,} of {status.epochs_saved + status.epochs_trained:,} epochs "
-        f"by pruning and early stopping, about {duration(status.seconds_saved)} of "
-        f"{duration(status.seconds_saved + status.train_seconds)} of training"
+        f"by pruning and early stopping, about {show_duration(status.seconds_saved)} of "
+        f"{show_duration(status.seconds_saved + status.train_seconds)} of training"
     )
 
 
@@ -128,8 +128,8 @@ def print_status(console: Console, status: StudyStatus) -> None:
         params = ", ".join(f"{name} {value}" for name, value in status.best.params.items())
         lines.append(f"best: trial {status.best.number}, {status.best.value:.4f}: {params}")
     lines.append(
-        f"time: {duration(status.wall_seconds)} of runs, {duration(status.train_seconds)} of "
-        f"training in {status.epochs_trained:,} epochs"
+        f"time: {show_duration(status.wall_seconds)} of runs, "
+        f"{show_duration(status.train_seconds)} of training in {status.epochs_trained:,} epochs"
     )
     lines.append(saved_line(status))
     if status.methods:

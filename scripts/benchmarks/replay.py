@@ -51,6 +51,14 @@ class ReplayExecutor:
         self._ends = [end for end in self._ends if end[1] != key]
         heapq.heapify(self._ends)
 
+    def kill(self, key: TrainingKey) -> None:
+        """Drop a task."""
+        self.stop(key)
+
+    def is_waiting(self, key: TrainingKey) -> bool:
+        """Never: a task starts when it is submitted."""
+        return False
+
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """The next event on the clock."""
         if not self._ends:
