@@ -66,9 +66,16 @@ class Home:
                 folder(old).rename(folder(new))
 
 
+def checkpoint_files(checkpoint: Path) -> tuple[Path, Path]:
+    """The newest checkpoint of a training, and the one before it."""
+    return checkpoint, checkpoint.with_name(f"{checkpoint.name}.before")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place on leaving, whole or not at all.
+
+    What was written is on the disk before it takes the place, should the power fail.
 
     Raises:
         UserError: the folder cannot be made or written to.
@@ -81,6 +88,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise UserError(f"{path.parent} cannot be written to: {error.strerror}") from None
     try:
         yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from hpsearch.configuration import Configuration
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.executors.messages import Task
-from hpsearch.home import Home
+from hpsearch.home import Home, checkpoint_files
 from hpsearch.records import Role, TrainingKey
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import StudyRecord
@@ -61,8 +61,9 @@ class Session:
         return self.trial_timeout_s or self.spec.search.trial_timeout
 
     def forget_checkpoint(self, key: TrainingKey) -> None:
-        """Remove the checkpoint of a training that is over and recorded."""
-        self.home.checkpoint(self.record.name, key).unlink(missing_ok=True)
+        """Remove the checkpoints of a training that is over and recorded."""
+        for path in checkpoint_files(self.home.checkpoint(self.record.name, key)):
+            path.unlink(missing_ok=True)
 
 
 def training_seed(spec: StudySpec, key: TrainingKey) -> int:

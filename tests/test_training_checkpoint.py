@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from made_plans import CPU
 
+from hpsearch.home import checkpoint_files
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 
 PLAN = "0123456789abcdef"
@@ -138,12 +139,28 @@ def test_a_failed_save_leaves_the_last_checkpoint_and_nothing_beside_it(path: Pa
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_save_replaces_the_last_checkpoint_and_leaves_nothing_beside_it(path: Path) -> None:
-    save_checkpoint(path, Counter(6), plan=PLAN)
+def test_a_save_replaces_the_last_checkpoint_and_keeps_one_before_it(path: Path) -> None:
+    for count in (6, 7):
+        save_checkpoint(path, Counter(count), plan=PLAN)
     loaded = load(path)
     assert loaded is not None
-    assert loaded.weights[0] == 6
-    assert list(path.parent.iterdir()) == [path]
+    assert loaded.weights[0] == 7
+    assert set(path.parent.iterdir()) == set(checkpoint_files(path))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"x" * 999)])
+def test_the_one_before_serves_where_the_newest_is_gone_or_damaged(
+    path: Path, damage: Callable[[Path], object]
+) -> None:
+    save_checkpoint(path, Counter(6), plan=PLAN)
+    damage(path)
+    loaded = load(path)
+    assert loaded is not None
+    assert loaded.weights[0] == 5
+    save_checkpoint(path, Counter(7), plan=PLAN)
+    loaded = load(path)
+    assert loaded is not None
+    assert loaded.weights[0] == 7
 
 
 def test_a_reader_has_the_old_checkpoint_whole_while_a_new_one_is_written(path: Path) -> None:

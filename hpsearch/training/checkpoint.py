@@ -1,4 +1,7 @@
-"""Checkpoints of trainings under way: written whole or not at all, read without running code."""
+"""Checkpoints of trainings under way: written whole or not at all, read without running code.
+
+The one before the newest is kept, too: should the newest be damaged, less is to be trained again.
+"""
 
 import pickle
 import zipfile
@@ -8,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from hpsearch.home import atomic_path
+from hpsearch.home import atomic_path, checkpoint_files
 
 _FORMAT = 2  # of what `Training.state` returns
 
@@ -23,12 +26,19 @@ class Resumable(Protocol):
 
 def save_checkpoint(path: Path, training: Resumable, *, plan: str) -> None:
     """Write a training's state; `plan` is its plan's fingerprint."""
-    with atomic_path(path) as temporary:
+    newest, before = checkpoint_files(path)
+    with atomic_path(newest) as temporary:
         torch.save({"format": _FORMAT, "plan": plan, **training.state()}, temporary)
+        if _is_whole(newest):  # a damaged one must not take the place of a good one
+            newest.replace(before)
 
 
 def load_checkpoint(path: Path, training: Resumable, *, plan: str, device: torch.device) -> bool:
-    """Continue from a checkpoint; False if there is none of this plan that can be read."""
+    """Continue from the newest checkpoint of this plan that can be read; False if there is none."""
+    return any(_load(file, training, plan=plan, device=device) for file in checkpoint_files(path))
+
+
+def _load(path: Path, training: Resumable, *, plan: str, device: torch.device) -> bool:
     if not _is_whole(path):
         return False  # none, or damaged: the training starts over and gives the same numbers
     try:
