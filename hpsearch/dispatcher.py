@@ -21,6 +21,7 @@ from hpsearch.executors.messages import (
     Task,
     TrainingFailed,
     TrainingFinished,
+    TrainingStarted,
     TrainingTimedOut,
     WorkerLost,
 )
@@ -152,6 +153,10 @@ class Dispatcher:
 
     def _handle(self, event: Event) -> Iterator[Event]:
         match event:
+            case TrainingStarted():
+                self._record.add_start(
+                    event.key, method=str(event.method), device=event.device, epoch=event.epoch
+                )
             case EpochFinished():
                 if self._record_epoch(event):
                     self._observer.epoch(event.key, event.metrics)
@@ -184,7 +189,6 @@ class Dispatcher:
                 key=event.key,
                 configuration=plan.configuration.model_dump(mode="json"),
                 seed_value=plan.seed,
-                method=str(event.method),
                 num_parameters=event.num_parameters,
                 finished=utc_now(),
             )

@@ -9,8 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from made_plans import METHOD
-
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.dispatcher import Dispatcher, TrialOutcome
 from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingFinished
@@ -191,7 +189,7 @@ def epoch(number: int, val_accuracy: float | None = 0.5) -> EpochMetrics:
 def trained(key: TrainingKey, *accuracies: float) -> list[Event]:
     """The events of a training with these validation accuracies that ran to its end."""
     epochs = [EpochFinished(key, epoch(n, value)) for n, value in enumerate(accuracies, start=1)]
-    return [*epochs, TrainingFinished(key, METHOD, 610)]
+    return [*epochs, TrainingFinished(key, 610)]
 
 
 @dataclass

@@ -32,7 +32,7 @@ from benchmarks.reference import REFERENCE, Model
 from benchmarks.replay import ReplayExecutor
 from benchmarks.target import TARGET, Outcome, Targets
 from benchmarks.throughput import epochs_per_s
-from made_plans import METHOD, make_plan
+from made_plans import make_plan
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -232,7 +232,7 @@ def test_replayed_trainings_take_their_recorded_time(tmp_path: Path) -> None:
         (6.0, EpochFinished, second),
         (8.0, EpochFinished, first),
     ]
-    assert executor.poll(0.0) == [TrainingFinished(first, METHOD, 0)]
+    assert executor.poll(0.0) == [TrainingFinished(first, 0)]
     assert executor.now_s == 8.0
 
 

@@ -13,6 +13,7 @@ from hpsearch.executors.messages import (
     Task,
     TrainingFailed,
     TrainingFinished,
+    TrainingStarted,
     TrainingTimedOut,
     WorkerLost,
 )
@@ -77,6 +78,28 @@ def test_epochs_that_come_again_are_neither_recorded_nor_told_again(study: Bench
     assert study.observer.epochs == [(KEY, 1), (KEY, 2)]
 
 
+def test_every_start_is_recorded_with_its_method_and_its_run(study: Bench) -> None:
+    run = study.record.start_run({"trials": 1})
+
+    def script(task: Task) -> Sequence[Event]:
+        first = TrainingStarted(task.key, METHOD, "cpu", executor.submitted.count(KEY))
+        if len(executor.submitted) == 1:
+            return [first, EpochFinished(KEY, epoch(1)), WorkerLost(KEY, "gone")]
+        return [first, *trained(task.key, 0.5, 0.6)]
+
+    executor = FakeExecutor(script)
+    dispatcher = study.dispatcher(executor)
+    dispatcher.submit(study.task(0))
+    events = drain(dispatcher)
+    assert not any(isinstance(event, TrainingStarted) for event in events)
+    starts = study.record.starts(role="search")
+    assert [(s.key, s.run, s.device, s.epoch) for s in starts] == [
+        (KEY, run, "cpu", 1),
+        (KEY, run, "cpu", 2),
+    ]
+    assert {s.method for s in starts} == {"fp32, contiguous, written-out"}
+
+
 def test_a_gap_in_the_epochs_is_our_mistake(study: Bench) -> None:
     executor = FakeExecutor(lambda task: [EpochFinished(task.key, epoch(2))])
     dispatcher = study.dispatcher(executor)
@@ -103,7 +126,7 @@ def test_the_third_death_fails_the_task_alone(study: Bench) -> None:
     failed = [event for event in events if isinstance(event, TrainingFailed)]
     assert [(event.key, event.outcome) for event in failed] == [(KEY, "worker-lost")]
     assert "3 workers died of it; it ended with status -9" in failed[0].reason
-    assert TrainingFinished(OTHER, METHOD, 610) in events
+    assert TrainingFinished(OTHER, 610) in events
 
 
 class Lives(FakeExecutor):
@@ -254,7 +277,7 @@ def test_a_task_that_takes_too_long_is_ended_with_its_worker_and_the_next_one_st
     events = drain(dispatcher)
     assert executor.killed == [KEY]
     assert TrainingTimedOut(KEY, "longer than 35 s") in events
-    assert events[-1] == TrainingFinished(OTHER, METHOD, 610)
+    assert events[-1] == TrainingFinished(OTHER, 610)
     assert executor.now_s == 50.0  # four polls of the first, and one of the second
 
 

@@ -2,7 +2,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from made_plans import METHOD
 from optuna.trial import TrialState
 from safetensors.numpy import load_file
 from sklearn.metrics import (
@@ -50,7 +49,7 @@ def study(home: Home) -> Iterator[Bench]:
 def add_training(study: Bench, key: TrainingKey, accuracies: list[float]) -> None:
     for number, accuracy in enumerate(accuracies, start=1):
         study.record.add_epoch(key, epoch(number, accuracy))
-    study.record.add_training(FinishedTraining(key, {}, 0, str(METHOD), 610, utc_now()))
+    study.record.add_training(FinishedTraining(key, {}, 0, 610, utc_now()))
 
 
 def winner_of(study: Bench, finalists: dict[int, list[list[float]]]) -> Winner | None:

@@ -118,9 +118,9 @@ def test_a_worker_gives_the_same_epochs_as_this_process(
     events = poll_until(executor, TrainingFinished)
     inline = InlineExecutor(device="cpu")
     inline.submit(task)
-    here = [event for _ in range(4) for event in inline.poll(0)]
+    here = [event for _ in range(5) for event in inline.poll(0)]
     assert timeless(events) == timeless(here)
-    assert events[3:] == here[3:]
+    assert (events[0], events[4:]) == (here[0], here[4:])
 
 
 def test_a_stopped_task_frees_its_worker_at_once(executor: LocalExecutor, task: Task) -> None:
@@ -141,7 +141,7 @@ def test_a_paused_task_leaves_a_checkpoint_to_continue_from(
     assert events[-1] == TrainingPaused(long.key)
     executor.submit(long)
     again = poll_until(executor, EpochFinished)
-    assert again[0] == events[0]  # to the time it took: it comes from the checkpoint
+    assert again[1] == events[1]  # to the time it took: it comes from the checkpoint
     executor.pause(60)
 
 

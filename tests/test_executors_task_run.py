@@ -23,6 +23,7 @@ from hpsearch.executors.messages import (
     TrainingDiverged,
     TrainingFailed,
     TrainingFinished,
+    TrainingStarted,
 )
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.models.network import build_network
@@ -53,11 +54,12 @@ def test_a_task_sends_its_epochs_and_then_that_it_is_finished(
     digits: TrainingSet, tmp_path: Path
 ) -> None:
     plan = make_plan(digits)
-    *epochs, last = begin(plan, tmp_path).events()
+    first, *epochs, last = begin(plan, tmp_path).events()
+    assert first == TrainingStarted(KEY, METHOD, "cpu", 1)
     assert [type(event) for event in epochs] == [EpochFinished] * 3
     assert metrics_of(epochs) == without_times(list(start(plan).epochs()))
     # 64 pixels, 24 hidden units, 10 classes
-    assert last == TrainingFinished(KEY, METHOD, 64 * 24 + 24 + 24 * 10 + 10)
+    assert last == TrainingFinished(KEY, 64 * 24 + 24 + 24 * 10 + 10)
     assert {event.key for event in [*epochs, last]} == {KEY}
 
 
@@ -70,10 +72,12 @@ def test_a_task_paused_after_any_epoch_is_continued_and_tells_of_every_epoch_aga
         folder = tmp_path / str(epoch)
         first = begin(plan, folder)
         events = first.events()
-        times = [next(events) for _ in range(epoch)]
+        _, *times = [next(events) for _ in range(1 + epoch)]
         first.save_checkpoint()
         events.close()
-        second = list(begin(plan, folder).events())
+        started, *second = begin(plan, folder).events()
+        assert isinstance(started, TrainingStarted)
+        assert started.epoch == epoch + 1
         assert second[:epoch] == times, "the same epochs with the times they had"
         assert metrics_of(second) == unbroken
 
@@ -82,7 +86,8 @@ def test_a_checkpoint_is_left_while_training(
     digits: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_run, "_CHECKPOINT_EVERY_S", 0.0)
-    next(begin(make_plan(digits), tmp_path).events())
+    events = begin(make_plan(digits), tmp_path).events()
+    assert [type(next(events)) for _ in range(2)] == [TrainingStarted, EpochFinished]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
     monkeypatch.undo()
     continued = begin(make_plan(digits), tmp_path)
@@ -131,7 +136,7 @@ def test_a_search_trial_leaves_no_weights(digits: TrainingSet, tmp_path: Path) -
 
 def test_a_diverged_training_is_told_and_ends_the_task(digits: TrainingSet, tmp_path: Path) -> None:
     values = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 1e38}
-    (event,) = begin(make_plan(digits, values), tmp_path).events()
+    _, event = begin(make_plan(digits, values), tmp_path).events()
     assert isinstance(event, TrainingDiverged)
     assert "epoch 1" in event.reason
 
@@ -140,7 +145,7 @@ def test_a_models_exception_fails_the_task_with_its_traceback(
     digits: TrainingSet, tmp_path: Path
 ) -> None:
     too_few = replace(digits, num_classes=5)  # there are labels up to 9
-    (event,) = begin(make_plan(too_few), tmp_path).events()
+    _, event = begin(make_plan(too_few), tmp_path).events()
     assert isinstance(event, TrainingFailed)
     assert event.outcome == "error"
     assert event.reason.startswith("IndexError: ")

@@ -135,21 +135,27 @@ def test_a_database_of_something_newer_is_refused(home: Home, statement: str, me
 
 
 def test_a_database_of_the_first_schema_keeps_its_trainings(home: Home) -> None:
-    """It had the precision where there is the whole method now."""
+    """There, a training's end had its precision, and its start was not recorded."""
     path = make_database(home)
-    execute(path, "ALTER TABLE hpsearch_trainings RENAME COLUMN method TO precision")
+    execute(path, "DROP TABLE hpsearch_starts")
+    execute(path, "ALTER TABLE hpsearch_trainings ADD COLUMN precision VARCHAR(8)")
     execute(path, "UPDATE hpsearch_schema SET version = 1")
     execute(
         path,
-        "INSERT INTO hpsearch_trainings"
-        " VALUES (1, 'search', 0, 0, '{}', 7, 'fp32', 610, '2026-11-20 10:00:00')",
+        "INSERT INTO hpsearch_trainings (study_id, role, trial, seed, configuration, seed_value, "
+        "num_parameters, finished, precision) "
+        "VALUES (1, 'search', 0, 0, '{}', 7, 610, '2026-11-20 10:00:00', 'fp32')",
     )
     for _ in range(2):
         open_database(home.database_url, create=False).close()
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT method FROM hpsearch_trainings").fetchall() == [("fp32",)]
+        rows = connection.execute("SELECT seed_value FROM hpsearch_trainings").fetchall()
         (version,) = connection.execute("SELECT version FROM hpsearch_schema").fetchone()
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(hpsearch_trainings)")}
+    assert rows == [(7,)]
     assert version == SCHEMA_VERSION
+    assert "precision" not in columns
+    assert "hpsearch_starts" in tables_in(path)
 
 
 @pytest.mark.parametrize("url", ["runs.db", "", "nosuchsql://host/db", "sqlite+nosuch:///x.db"])

@@ -5,7 +5,6 @@ import optuna
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_plans import METHOD
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 from small_studies import epoch, new_database
@@ -93,7 +92,7 @@ def test_an_epoch_is_recorded_once(record: StudyRecord) -> None:
 
 
 def test_a_training_that_ends_twice_is_recorded_as_its_last_end(record: StudyRecord) -> None:
-    first = FinishedTraining(KEY, {"batch_size": 32}, 4_294_967_295, str(METHOD), 610, utc_now())
+    first = FinishedTraining(KEY, {"batch_size": 32}, 4_294_967_295, 610, utc_now())
     second = replace(first, finished=utc_now())
     record.add_training(first)
     record.add_training(second)

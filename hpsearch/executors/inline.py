@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hpsearch.data.tensors import DeviceData, load_device_data
 from hpsearch.data.training_set import TrainingSet
-from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingPaused
+from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingPaused, TrainingStarted
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.records import TrainingKey
 from hpsearch.training.device import prepare_device
@@ -51,7 +51,7 @@ class InlineExecutor:
         if self._run is None:
             return []
         event = next(self._events)
-        if not isinstance(event, EpochFinished):
+        if not isinstance(event, EpochFinished | TrainingStarted):
             self._run = None
         return [event]
 

@@ -25,6 +25,7 @@ from hpsearch.executors.messages import (
     Event,
     Task,
     TrainingFailed,
+    TrainingStarted,
     WorkerLost,
 )
 from hpsearch.records import TrainingKey
@@ -194,7 +195,7 @@ class LocalExecutor:
             self._restart(process)  # its memory may be in pieces
         elif isinstance(event, EpochFinished):
             process.awaits_answer = True
-        else:
+        elif not isinstance(event, TrainingStarted):
             process.task = None
         return [event]
 

@@ -27,6 +27,16 @@ class Task:
 
 
 @dataclass(frozen=True)
+class TrainingStarted:
+    """A worker has the network ready, or the checkpoint of an earlier life of the task."""
+
+    key: TrainingKey
+    method: Method
+    device: str  # as PyTorch names its model: cpu, NVIDIA H200
+    epoch: int  # the first that it trains now, counted from 1
+
+
+@dataclass(frozen=True)
 class EpochFinished:
     """An epoch is over; epochs of an earlier life of the task come again after it is continued."""
 
@@ -39,7 +49,6 @@ class TrainingFinished:
     """The training ran to its last epoch, or stopped early by its own rule."""
 
     key: TrainingKey
-    method: Method
     num_parameters: int
 
 
@@ -86,7 +95,8 @@ class WorkerLost:
 
 
 Event = (
-    EpochFinished
+    TrainingStarted
+    | EpochFinished
     | TrainingFinished
     | TrainingDiverged
     | TrainingFailed

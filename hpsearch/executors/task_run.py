@@ -19,9 +19,11 @@ from hpsearch.executors.messages import (
     TrainingDiverged,
     TrainingFailed,
     TrainingFinished,
+    TrainingStarted,
 )
 from hpsearch.home import atomic_path
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
+from hpsearch.training.device import device_name
 from hpsearch.training.epochs import DivergedError, Training
 
 _CHECKPOINT_EVERY_S = 10.0
@@ -37,7 +39,7 @@ class TaskRun:
         self._training: Training | None = None
 
     def events(self) -> Iterator[Event]:
-        """Train, and yield what happens; the last event is not an `EpochFinished`."""
+        """Train, and yield what happens; the last event ends the task."""
         try:
             yield from self._train()
         except DivergedError as error:
@@ -60,6 +62,9 @@ class TaskRun:
         training = Training(task.plan, self._data, device=self._device, plain=task.plain)
         load_checkpoint(task.checkpoint, training, plan=task.plan.fingerprint, device=self._device)
         self._training = training
+        yield TrainingStarted(
+            task.key, training.method, device_name(self._device), len(training.history) + 1
+        )
         for metrics in training.history:
             yield EpochFinished(task.key, metrics)
         saved = time.monotonic()
@@ -70,7 +75,7 @@ class TaskRun:
             yield EpochFinished(task.key, metrics)
         if task.weights is not None:
             self._save_weights(training)
-        yield TrainingFinished(task.key, training.method, training.num_parameters)
+        yield TrainingFinished(task.key, training.num_parameters)
 
     def _save_weights(self, training: Training) -> None:
         assert self.task.weights is not None

@@ -18,6 +18,7 @@ from hpsearch.executors.messages import (
     EpochFinished,
     Task,
     TrainingPaused,
+    TrainingStarted,
 )
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.training.device import prepare_device
@@ -57,6 +58,8 @@ class Worker:
         run = TaskRun(task, self._load(task.plan.training_set), device=self._device)
         for event in run.events():
             self._connection.send(event)
+            if isinstance(event, TrainingStarted):
+                continue
             if not isinstance(event, EpochFinished):
                 return
             answer = self._answer(wait_s=_ANSWER_SHARE * event.metrics.duration_s)

@@ -84,7 +84,7 @@ class StudyStatus:
     train_seconds: float
     seconds_saved: float  # the epochs saved, each at its trial's mean time
     wall_seconds: float  # over all runs, from start to end
-    methods: dict[str, int]  # how trials were computed that ran to their end; see records.Method
+    methods: dict[str, int]  # how many trials were computed how; see records.Method
     test: TestResult | None
     owner: OwnerInfo | None
 
@@ -139,7 +139,7 @@ def study_status(record: StudyRecord) -> StudyStatus:
         train_seconds=sum(m.duration_s for epochs in histories.values() for m in epochs),
         seconds_saved=sum(seconds for _, seconds in saved),
         wall_seconds=sum((run.last_alive - run.started).total_seconds() for run in runs),
-        methods=dict(Counter(done.method for done in record.trainings(role="search").values())),
+        methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
         test=_test_result(record, trained),
         owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
     )

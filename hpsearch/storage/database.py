@@ -209,8 +209,6 @@ def _prepare_tables(database: Database) -> None:
         version = connection.execute(select(tables.schema.c.version)).scalar()
         if version is None:
             connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
-        if version == 1:  # where a training was recorded with its precision alone
-            connection.execute(
-                text("ALTER TABLE hpsearch_trainings RENAME COLUMN precision TO method")
-            )
+        if version == 1:  # where a training's end had its precision, which is with its start now
+            connection.execute(text("ALTER TABLE hpsearch_trainings DROP COLUMN precision"))
         connection.execute(update(tables.schema).values(version=tables.SCHEMA_VERSION))

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, select, updat
 from hpsearch.errors import UnknownStudyError
 from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey
 from hpsearch.storage.database import Database, utc_now
-from hpsearch.storage.tables import epochs, evaluations, readings, runs, trainings
+from hpsearch.storage.tables import epochs, evaluations, readings, runs, starts, trainings
 
 # attributes on Optuna's study and trials, so that any Optuna tool shows them
 DOCUMENT = "hpsearch:document"
@@ -40,9 +40,20 @@ class FinishedTraining:
     key: TrainingKey
     configuration: dict[str, Any]
     seed_value: int
-    method: str  # str(records.Method)
     num_parameters: int
     finished: datetime
+
+
+@dataclass(frozen=True)
+class Start:
+    """A training begun or continued by a worker."""
+
+    key: TrainingKey
+    run: int | None  # that it was in
+    method: str  # str(records.Method)
+    device: str
+    epoch: int  # the first that was trained from then on, counted from 1
+    started: datetime
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,33 @@ class StudyRecord:
                 found.setdefault(key, []).append(EpochMetrics(**columns))
         return found
 
+    def add_start(self, key: TrainingKey, *, method: str, device: str, epoch: int) -> None:
+        """Record that a worker of the newest run begins or continues a training."""
+        run = select(func.max(runs.c.id)).where(runs.c.study_id == self.study_id)
+        values = {"run": run.scalar_subquery(), "started": utc_now()}
+        facts = {"method": method, "device": device, "epoch": epoch}
+        self._insert(starts, {**self._columns(key), **facts, **values})
+
+    def starts(self, *, role: Role) -> list[Start]:
+        """The starts of every training in a role, oldest first."""
+        query = (
+            select(starts)
+            .where(starts.c.study_id == self.study_id, starts.c.role == role)
+            .order_by(starts.c.id)
+        )
+        with self.database.engine.connect() as connection:
+            return [
+                Start(
+                    TrainingKey(row.role, row.trial, row.seed),
+                    row.run,
+                    row.method,
+                    row.device,
+                    row.epoch,
+                    row.started,
+                )
+                for row in connection.execute(query)
+            ]
+
     def add_training(self, training: FinishedTraining) -> None:
         """Record that a training ran to its end; a run killed just after may do so again."""
         columns = asdict(training)
@@ -158,7 +196,6 @@ class StudyRecord:
                     key,
                     row.configuration,
                     row.seed_value,
-                    row.method,
                     row.num_parameters,
                     row.finished,
                 )

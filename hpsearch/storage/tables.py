@@ -49,6 +49,22 @@ epochs = Table(
     Column("images_per_s", Float, nullable=False),
 )
 
+# every time that a worker began a training, or continued it
+starts = Table(
+    "hpsearch_starts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", Integer, nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("trial", Integer, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("run", Integer),  # of hpsearch_runs
+    Column("method", String(64), nullable=False),  # precision, layout and kind of step
+    Column("device", String(255), nullable=False),
+    Column("epoch", Integer, nullable=False),  # the first trained from then on
+    Column("started", DateTime, nullable=False),
+)
+
 # every training that ran to its end, finalists and winners included
 trainings = Table(
     "hpsearch_trainings",
@@ -56,7 +72,6 @@ trainings = Table(
     *_training_columns(),
     Column("configuration", JSON, nullable=False),
     Column("seed_value", Integer, nullable=False),  # what the random generators were seeded with
-    Column("method", String(64), nullable=False),  # precision, layout and kind of step
     Column("num_parameters", Integer, nullable=False),
     Column("finished", DateTime, nullable=False),
 )

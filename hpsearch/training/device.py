@@ -24,6 +24,11 @@ def prepare_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def device_name(device: torch.device) -> str:
+    """What kind of device it is: cpu, or the model of the GPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
     """While in the context, this thread's processor takes denormal numbers for 0.

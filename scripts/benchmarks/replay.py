@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.curves import Curve, CurveEpoch, Curves
 from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingFinished
-from hpsearch.records import EpochMetrics, Method, TrainingKey
-
-_METHOD = Method("fp32", "contiguous", "written-out")
+from hpsearch.records import EpochMetrics, TrainingKey
 
 
 @dataclass
@@ -67,7 +65,7 @@ class ReplayExecutor:
         running = self._running[key]
         if running.num_reported == len(running.curve):
             del self._running[key]
-            return [TrainingFinished(key, _METHOD, 0)]
+            return [TrainingFinished(key, 0)]
         epoch = running.curve[running.num_reported]
         running.num_reported += 1
         self._schedule(key)
