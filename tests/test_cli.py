@@ -141,6 +141,7 @@ def test_status_json_has_what_the_documentation_promises(
     assert state["best"]["params"].keys() == {"batch_size", "learning_rate"}
     assert (state["epochs_trained"], state["epochs_saved"]) == (12, 0)
     assert state["wall_seconds"] > 0 < state["train_seconds"]
+    assert state["methods"] == {"fp32, contiguous, written-out": 4}
     assert state["test"].keys() == {
         "trial",
         "seeds",

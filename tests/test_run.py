@@ -143,6 +143,17 @@ def test_a_study_that_is_searched_is_refused_before_anything_is_written(home: Ho
         assert len(record.runs()) == 1
 
 
+@pytest.mark.parametrize(("plain", "step"), [(False, "written-out"), (True, "autograd")])
+def test_plain_trainings_are_pytorchs_own(home: Home, plain: bool, step: str) -> None:
+    run_small(small_study(), home, plain=plain, test=True)
+    with stored(home) as record:
+        starts = [s for role in ("search", "finalist", "winner") for s in record.starts(role=role)]  # type: ignore[arg-type]
+        (run,) = record.runs()
+    assert {(s.method, s.run) for s in starts} == {(f"fp32, contiguous, {step}", run.id)}
+    assert len(starts) == 3 + 1 + 1
+    assert run.environment["plain"] is plain
+
+
 def test_a_run_that_ends_gives_the_study_and_the_signals_back(home: Home) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(InterruptedRunError):
