@@ -240,6 +240,30 @@ def test(
 
 
 @app.command()
+def replay(
+    study: StudyOption,
+    trial: Annotated[int, typer.Option(min=0, help="The trial's number.")],
+    device: DeviceOption = "auto",
+    home: HomeOption = HOME,
+    storage: StorageOption = None,
+    data_dir: DataDirOption = DATA_DIR,
+    json_: JsonOption = False,
+) -> None:
+    """Train a trial again and compare every epoch with the record; exit code 1 if it differs."""
+    from hpsearch.replay import replay_trial
+    from hpsearch.report.replayed import print_replay
+
+    with _stored(study, home, storage) as record:
+        result = replay_trial(record, trial, data_dir=data_dir, home=Home(home), device=device)
+    if json_:
+        print_json(asdict(result))
+    else:
+        print_replay(stdout(), result)
+    if not result.is_same:
+        raise typer.Exit(1)
+
+
+@app.command()
 def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,

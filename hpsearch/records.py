@@ -34,6 +34,11 @@ class Method:
     def __str__(self) -> str:
         return f"{self.precision}, {self.layout}, {self.step}"
 
+    @classmethod
+    def parse(cls, text: str) -> "Method":
+        """The method that `str` wrote."""
+        return cls(*text.split(", "))  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class EpochMetrics:

@@ -5,21 +5,18 @@
 Everything that can be wrong with a request is found before anything is written for the study.
 """
 
-import hashlib
-import platform
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hpsearch
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.devices import Placement, place_workers
 from hpsearch.dispatcher import Dispatcher, Observer
+from hpsearch.environment import current_environment
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
@@ -76,15 +73,6 @@ def start_executor(placement: Placement) -> Executor:
 
         return InlineExecutor(device=placement.devices[0])
     return LocalExecutor(placement.devices)
-
-
-def code_fingerprint() -> str:
-    """16 hexadecimal digits over the package's source: the code version, also between releases."""
-    package = Path(hpsearch.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
@@ -213,14 +201,7 @@ class _Run:
         return {
             "command": sys.argv,
             "trials": request.trials,
-            "hpsearch": hpsearch.__version__,
-            "code": code_fingerprint(),
-            "python": platform.python_version(),
-            "packages": {
-                name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")
-            },
-            "host": platform.node(),
-            "processor": platform.processor() or platform.machine(),
+            **current_environment(),
             "devices": placement.devices,
             "inline": placement.inline,
             "threads_per_worker": 1,

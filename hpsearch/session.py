@@ -36,21 +36,10 @@ class Session:
         self, key: TrainingKey, configuration: Configuration, *, epochs: int | None = None
     ) -> Task:
         """One training of the study; `epochs` runs just so many, whatever validation says."""
-        protocol, name = self.spec.training, self.record.name
-        plan = Plan(
-            configuration=configuration,
-            training_set=self.training_set,
-            seed=training_seed(self.spec, key),
-            epochs=protocol.epochs,
-            stop_after=protocol.epochs if epochs is None else epochs,
-            objective=self.spec.objective,
-            early_stopping=protocol.early_stopping if epochs is None else None,
-            precision=protocol.precision,
-            train_on=self.spec.final.train_on if key.role == "winner" else "train",
-        )
+        name = self.record.name
         return Task(
             key,
-            plan,
+            plan_training(self.spec, key, configuration, self.training_set, epochs=epochs),
             self.home.checkpoint(name, key),
             self.home.weights(name, key) if key.role == "winner" else None,
             plain=self.plain,
@@ -64,6 +53,29 @@ class Session:
         """Remove the checkpoints of a training that is over and recorded."""
         for path in checkpoint_files(self.home.checkpoint(self.record.name, key)):
             path.unlink(missing_ok=True)
+
+
+def plan_training(
+    spec: StudySpec,
+    key: TrainingKey,
+    configuration: Configuration,
+    training_set: TrainingSet,
+    *,
+    epochs: int | None = None,
+) -> Plan:
+    """What decides the numbers of a training; `epochs` runs just so many, as for `Session.task`."""
+    protocol = spec.training
+    return Plan(
+        configuration=configuration,
+        training_set=training_set,
+        seed=training_seed(spec, key),
+        epochs=protocol.epochs,
+        stop_after=protocol.epochs if epochs is None else epochs,
+        objective=spec.objective,
+        early_stopping=protocol.early_stopping if epochs is None else None,
+        precision=protocol.precision,
+        train_on=spec.final.train_on if key.role == "winner" else "train",
+    )
 
 
 def training_seed(spec: StudySpec, key: TrainingKey) -> int:

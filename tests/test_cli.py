@@ -2,8 +2,10 @@ import csv
 import io
 import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -113,6 +115,22 @@ def test_the_same_run_again_trains_nothing_and_shows_the_result(
     assert answer.status == 0
     assert "test: trial " in answer.out
     assert json.loads(hpsearch("status", *at(finished), "--json").out) == before
+
+
+def test_a_replay_says_whether_the_trial_came_out_the_same(
+    hpsearch: CommandLine, finished: Path
+) -> None:
+    answer = hpsearch("replay", *at(finished), "--trial", "1")
+    assert answer.status == 0
+    assert answer.out.startswith("trial 1 of study small, 3 epochs on cpu")
+    assert "the same, bit for bit" in answer.out
+    assert json.loads(hpsearch("replay", *at(finished), "--trial", "1", "--json").out)["is_same"]
+    database = sqlite3.connect(finished / "runs" / "hpsearch.db")
+    with closing(database), database:
+        database.execute("UPDATE hpsearch_epochs SET loss = loss + 1e-9 WHERE trial = 2")
+    answer = hpsearch("replay", *at(finished), "--trial", "2")
+    assert answer.status == 1
+    assert "NOT the same" in answer.out
 
 
 def at(finished: Path) -> tuple[str, ...]:
@@ -300,6 +318,7 @@ def check_refusal(answer: Answer, *words: str) -> None:
         (("run", "--study", "cnn-digits", "--name", "../up"), "../up"),
         (("run", "--study", "cnn-digits", "--storage", "nonsense"), "nonsense"),
         (("status", "--study", "cnn-digits"), "hpsearch run"),
+        (("replay", "--study", "cnn-digits", "--trial", "0"), "hpsearch run"),
         (("top", "--study", "cnn-digits", "--csv", "nowhere/top.csv"), "runs/hpsearch.db"),
         (("data", "get", "imagenet"), "imagenet"),
         (("frobnicate",), "frobnicate"),

@@ -51,8 +51,23 @@ class Training:
     """One network under training: its weights, its optimiser, and how far it has come."""
 
     def __init__(
-        self, plan: Plan, data: DeviceData, *, device: torch.device, plain: bool = False
+        self,
+        plan: Plan,
+        data: DeviceData,
+        *,
+        device: torch.device,
+        plain: bool = False,
+        method: Method | None = None,
     ) -> None:
+        """Build the network, its weights as the plan's seed says.
+
+        Args:
+            plan: all that decides the numbers.
+            data: the plan's training set on the device.
+            device: where to train.
+            plain: by PyTorch's own layers and autograd only.
+            method: by this one, instead of what would be chosen.
+        """
         self.plan = plan
         self.device = device
         self.history: list[EpochMetrics] = []
@@ -65,7 +80,7 @@ class Training:
             image_shape=training_set.image_shape,
             num_classes=training_set.num_classes,
         ).to(device)
-        self._use(module, self._choose_method(module, plain=plain))
+        self._use(module, method or self._choose_method(module, plain=plain))
         self.best_weights = self._copy_weights()
 
     @property

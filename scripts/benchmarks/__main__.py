@@ -34,6 +34,7 @@ from benchmarks.target import measure_target
 from benchmarks.throughput import measure_throughput
 from benchmarks.trials import measure_trials
 from hpsearch.devices import physical_cores
+from hpsearch.environment import processor_name
 from hpsearch.output import stdout
 
 Measure = Literal["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8"]
@@ -173,7 +174,7 @@ def _measure_limits(
 def _machine(setting: Setting) -> dict[str, Any]:
     return {
         "date": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %z}",
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": psutil.cpu_count(logical=False),
         "load": os.getloadavg(),
         "gpu": torch.cuda.get_device_name() if setting.device == "cuda" else None,
@@ -181,15 +182,6 @@ def _machine(setting: Setting) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")},
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
