@@ -118,8 +118,9 @@ class Evaluation:
                     case TrainingDiverged(key, reason):
                         failures.append(reason)
                         observer.ended(key, outcome="diverged", detail=reason)
-                    case TrainingFailed(key, outcome, reason):
-                        failures.append(reason)
+                    case TrainingFailed(key, outcome, reason, traceback):
+                        where = self._session.keep_traceback(key, traceback)
+                        failures.append(f"{reason}{where}")
                         observer.ended(key, outcome=outcome, detail=reason)
         return failures
 

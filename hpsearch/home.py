@@ -5,6 +5,7 @@ runs/                            --home, or HPSEARCH_HOME
   cache/                         decoded training sets and splits, mapped by all workers
   checkpoints/STUDY/             of trainings that are under way
   artifacts/STUDY/               weights and test predictions of the winner
+  tracebacks/STUDY/              of trainings that failed with an error
 """
 
 import os
@@ -59,9 +60,17 @@ class Home:
         """The outputs for every test image of one reading of the test set."""
         return self.artifacts(study) / f"test-reading-{reading}.safetensors"
 
+    def tracebacks(self, study: str) -> Path:
+        """The folder of a study's tracebacks."""
+        return self.root / "tracebacks" / study
+
+    def traceback(self, study: str, key: TrainingKey) -> Path:
+        """The traceback of one training."""
+        return self.tracebacks(study) / f"{key}.txt"
+
     def rename_study(self, old: str, new: str) -> None:
         """Move a study's folders along with its name."""
-        for folder in (self.checkpoints, self.artifacts):
+        for folder in (self.checkpoints, self.artifacts, self.tracebacks):
             if folder(old).exists():
                 folder(old).rename(folder(new))
 

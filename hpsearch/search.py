@@ -136,8 +136,9 @@ class Search:
             case TrainingTimedOut(key, reason):
                 self._end(key, "timeout", reason)
             case TrainingFailed(key, outcome, reason, traceback):
+                where = self._session.keep_traceback(key, traceback)
                 self._end(key, outcome, reason, traceback=traceback)
-                self._stop_after_errors(reason)
+                self._stop_after_errors(f"{reason}{where}")
 
     def _is_to_be_pruned(self, key: TrainingKey, metrics: EpochMetrics) -> bool:
         """Report an epoch that Optuna has not heard of, and ask whether it was the last."""
@@ -176,11 +177,10 @@ class Search:
         self._session.forget_checkpoint(key)
         self._observer.ended(key, outcome=outcome, detail=detail)
 
-    def _stop_after_errors(self, reason: str) -> None:
+    def _stop_after_errors(self, last: str) -> None:
         """End a search in which nothing works."""
         if self._errors_in_a_row == _MAX_ERRORS_IN_A_ROW:
             self._dispatcher.pause()
             raise RunFailedError(
-                f"{_MAX_ERRORS_IN_A_ROW} trials in a row failed, the last with {reason}; "
-                "the tracebacks are in the trials' attributes, which `hpsearch dashboard` shows"
+                f"{_MAX_ERRORS_IN_A_ROW} trials in a row failed, the last with {last}"
             )

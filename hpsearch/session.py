@@ -12,7 +12,7 @@ from hpsearch.configuration import Configuration
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.executors.messages import Task
-from hpsearch.home import Home, checkpoint_files
+from hpsearch.home import Home, atomic_path, checkpoint_files
 from hpsearch.records import Role, TrainingKey
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import StudyRecord
@@ -48,6 +48,15 @@ class Session:
 
     def _limit_s(self) -> float | None:
         return self.trial_timeout_s or self.spec.search.trial_timeout
+
+    def keep_traceback(self, key: TrainingKey, text: str) -> str:
+        """Write the traceback of a training, if there is one, and say where it is."""
+        if not text:
+            return ""
+        path = self.home.traceback(self.record.name, key)
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return f"; its traceback: {path}"
 
     def forget_checkpoint(self, key: TrainingKey) -> None:
         """Remove the checkpoints of a training that is over and recorded."""

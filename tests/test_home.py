@@ -16,6 +16,7 @@ def test_naming_a_file_creates_nothing(home: Home) -> None:
         home.checkpoint("s", KEY),
         home.weights("s", KEY),
         home.predictions("s", 1),
+        home.traceback("s", KEY),
     ]
     assert all(path.is_relative_to(home.root) for path in named)
     assert len(set(named)) == len(named)
