@@ -22,6 +22,7 @@ from benchmarks.curves import (
     load_curves,
     mlp_study,
     read_table,
+    train_curves,
     write_table,
 )
 from benchmarks.footprint import Footprint
@@ -32,11 +33,12 @@ from benchmarks.reference import REFERENCE, Model
 from benchmarks.replay import ReplayExecutor
 from benchmarks.target import TARGET, Outcome, Targets
 from benchmarks.throughput import epochs_per_s
-from made_plans import make_plan
+from made_plans import make_plan, prepare_digits
 from rich.console import Console
 from typer.testing import CliRunner
 
 from hpsearch import algorithms
+from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.messages import EpochFinished, Task, TrainingFinished
 from hpsearch.records import TrainingKey
 
@@ -61,6 +63,15 @@ def made_curves(*, good: int) -> Curves:
     for (configuration, _), curve in made_table(good=good).items():
         curves[configuration].append(curve)
     return dict(curves)
+
+
+def test_curves_are_trained_to_their_end_one_after_the_other(tmp_path: Path) -> None:
+    digits = prepare_digits(tmp_path / "cache")
+    plans = {TrainingKey("search", 0, seed): make_plan(digits, seed=seed) for seed in (0, 1)}
+    curves = dict(train_curves(InlineExecutor(device="cpu"), plans, tmp_path / "curves"))
+    assert curves.keys() == plans.keys()
+    assert [len(curve) for curve in curves.values()] == [3, 3]
+    assert list((tmp_path / "curves").iterdir()) == [], "a finished curve needs no checkpoint"
 
 
 def test_curves_are_read_as_they_were_saved(tmp_path: Path) -> None:

@@ -21,7 +21,13 @@ import typer
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.devices import physical_cores
 from hpsearch.executors.local import LocalExecutor
-from hpsearch.executors.messages import EpochFinished, Task, TrainingFinished
+from hpsearch.executors.messages import (
+    EpochFinished,
+    Executor,
+    Task,
+    TrainingFinished,
+    TrainingStarted,
+)
 from hpsearch.home import atomic_path
 from hpsearch.records import EpochMetrics, TrainingKey
 from hpsearch.spec import StudySpec, load_study_file
@@ -159,7 +165,9 @@ def make_curves(
     executor = LocalExecutor([device] * (workers or physical_cores()))
     try:
         num_done = len(plans) - len(todo)
-        for number, (key, curve) in enumerate(_train(executor, todo, home), start=num_done + 1):
+        for number, (key, curve) in enumerate(
+            train_curves(executor, todo, home), start=num_done + 1
+        ):
             table[todo[key].configuration.fingerprint, key.seed] = curve
             write_table(path, table)
             print(f"{number} of {len(plans)} curves, {len(curve)} epochs", flush=True)
@@ -167,8 +175,8 @@ def make_curves(
         executor.close()
 
 
-def _train(
-    executor: LocalExecutor, plans: Mapping[TrainingKey, Plan], home: Path
+def train_curves(
+    executor: Executor, plans: Mapping[TrainingKey, Plan], home: Path
 ) -> Iterator[tuple[TrainingKey, Curve]]:
     """Each training's epochs, when it is over."""
     waiting = list(plans)
@@ -181,6 +189,8 @@ def _train(
             running[key] = []
         for event in executor.poll(1.0):
             match event:
+                case TrainingStarted():
+                    pass
                 case EpochFinished(key, metrics):
                     running[key].append(_curve_epoch(metrics))
                 case TrainingFinished(key):
