@@ -33,7 +33,8 @@ from benchmarks.reference import REFERENCE, Model
 from benchmarks.replay import ReplayExecutor
 from benchmarks.target import TARGET, Outcome, Targets
 from benchmarks.throughput import epochs_per_s
-from made_plans import make_plan, prepare_digits
+from made_data import prepare_digits
+from made_plans import make_plan
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -68,10 +69,13 @@ def made_curves(*, good: int) -> Curves:
 def test_curves_are_trained_to_their_end_one_after_the_other(tmp_path: Path) -> None:
     digits = prepare_digits(tmp_path / "cache")
     plans = {TrainingKey("search", 0, seed): make_plan(digits, seed=seed) for seed in (0, 1)}
-    curves = dict(train_curves(InlineExecutor(device="cpu"), plans, tmp_path / "curves"))
+    home = tmp_path / "curves"
+    home.mkdir()
+    (home / "curve-0-1.pt").write_bytes(b"of an earlier life, and damaged")
+    curves = dict(train_curves(InlineExecutor(device="cpu"), plans, home))
     assert curves.keys() == plans.keys()
     assert [len(curve) for curve in curves.values()] == [3, 3]
-    assert list((tmp_path / "curves").iterdir()) == [], "a finished curve needs no checkpoint"
+    assert list(home.iterdir()) == [], "a finished curve needs no checkpoint"
 
 
 def test_curves_are_read_as_they_were_saved(tmp_path: Path) -> None:
