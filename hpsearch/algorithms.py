@@ -90,10 +90,15 @@ class Percentile(Median):
 
 
 class Halving(_Settings):
-    """Asynchronous successive halving: at each rung the best 1 of `reduction_factor` go on."""
+    """Asynchronous successive halving: at each rung the best 1 of `reduction_factor` go on.
+
+    Rungs are the epochs min_resource, and each reduction_factor times the one before; those after
+    max_resource do not count, so that a trial that is past the last one completes.
+    """
 
     name: Literal["halving"] = "halving"
     min_resource: Positive = 1
+    max_resource: Positive | None = None  # None: the study's epochs
     reduction_factor: Annotated[int, Field(ge=2)] = 4
     min_early_stopping_rate: Count = 0
     bootstrap_count: Count = 0

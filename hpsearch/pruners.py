@@ -1,6 +1,9 @@
 """From a study file's pruner to Optuna's, every argument passed explicitly."""
 
-from optuna import pruners
+from typing import Any
+
+from optuna import Study, pruners
+from optuna.trial import FrozenTrial
 
 from hpsearch import algorithms
 from hpsearch.storage.experimental import experimental_features
@@ -27,7 +30,8 @@ def build_pruner(settings: algorithms.Pruner, *, epochs: int) -> pruners.BasePru
                 n_min_trials=settings.n_min_trials,
             )
         case algorithms.Halving():
-            return pruners.SuccessiveHalvingPruner(
+            return _Halving(
+                max_resource=settings.max_resource or epochs,
                 min_resource=settings.min_resource,
                 reduction_factor=settings.reduction_factor,
                 min_early_stopping_rate=settings.min_early_stopping_rate,
@@ -50,3 +54,15 @@ def build_pruner(settings: algorithms.Pruner, *, epochs: int) -> pruners.BasePru
                 return pruners.PatientPruner(
                     wrapped, patience=settings.patience, min_delta=settings.min_delta
                 )
+
+
+class _Halving(pruners.SuccessiveHalvingPruner):
+    """Optuna's, with a last rung: its own are endless, and few trials live to complete."""
+
+    def __init__(self, *, max_resource: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._max_resource = max_resource
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        epoch = trial.last_step
+        return (epoch is None or epoch <= self._max_resource) and super().prune(study, trial)

@@ -173,7 +173,9 @@ def test_a_peer_that_cannot_be_imported_says_what_is_missing(
 ) -> None:
     if find_spec(package):
         pytest.skip(f"{package} is installed here")
-    setting = Setting(Path(sys.executable), tmp_path, tmp_path, "cpu", 2, 2, repeats=1, quick=True)
+    setting = Setting(
+        Path(sys.executable), tmp_path, tmp_path, "cpu", 2, 2, repeats=1, quick=True, trial_images=9
+    )
     command = setting.peer_command(Peer("some", script, 2, 1), "throughput", "--model", "mlp")
     with pytest.raises(ContestantError, match=f"^no {package}$"):
         run_json([*command, "--seconds", "1"], timeout_s=60)

@@ -87,6 +87,13 @@ def test_halving_judges_first_after_min_resource() -> None:
     assert judged({**PRUNERS["halving"], "min_resource": 4}, HOPELESS)[-1] == 4
 
 
+@pytest.mark.parametrize(("last", "epoch"), [(3, 0), (4, 4), (None, 4)])
+def test_halving_judges_no_more_after_max_resource(last: int | None, epoch: int) -> None:
+    ahead_at_first = [0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
+    halving = {**PRUNERS["halving"], "max_resource": last}
+    assert judged(halving, ahead_at_first)[-1] == epoch
+
+
 @pytest.mark.parametrize(("patience", "epoch"), [(1, 3), (3, 5)])
 def test_patience_counts_epochs_below_the_best(patience: int, epoch: int) -> None:
     # Optuna compares the last patience + 1 epochs with those before them

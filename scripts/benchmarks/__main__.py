@@ -32,7 +32,7 @@ from benchmarks.tables import (
 )
 from benchmarks.target import measure_target
 from benchmarks.throughput import measure_throughput
-from benchmarks.trials import measure_trials
+from benchmarks.trials import TRAINING_IMAGES, measure_trials
 from hpsearch.devices import physical_cores
 from hpsearch.environment import processor_name
 from hpsearch.output import stdout
@@ -65,6 +65,10 @@ def bench(
     quick: Annotated[bool, typer.Option(help="Fewer images, repeats and measures.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="T1 to T8; may be repeated.")] = None,
     repeats: Annotated[int, typer.Option(min=1)] = 5,
+    trial_images: Annotated[
+        int | None,
+        typer.Option(min=1_000, max=TRAINING_IMAGES, help="That each trial of T3 trains on."),
+    ] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="cuda: the first GPU.")] = "cpu",
     workers_per_gpu: Annotated[int, typer.Option(min=1, max=64, help="Ours, on cuda.")] = 4,
     data_dir: Annotated[Path, typer.Option(envvar="HPSEARCH_DATA")] = Path("data"),
@@ -90,6 +94,7 @@ def bench(
             cores=physical_cores(),
             repeats=2 if quick else repeats,
             quick=quick,
+            trial_images=trial_images or (2_550 if quick else TRAINING_IMAGES),
         )
         results = Results(output, _machine(setting))
         results.write()

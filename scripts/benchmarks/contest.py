@@ -155,6 +155,7 @@ class Setting:
     cores: int  # that peers may use
     repeats: int
     quick: bool
+    trial_images: int  # that each trial of T3 trains on
 
     @property
     def worker_device(self) -> str:

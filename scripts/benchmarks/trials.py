@@ -21,6 +21,7 @@ from hpsearch.space import Scalar
 from hpsearch.storage.database import open_database
 from hpsearch.storage.record import StudyRecord
 
+TRAINING_IMAGES = 51_000  # all but the 15 % for validation
 _EPOCHS = 3
 _TIMEOUT_S = 6 * 3600.0
 # 24 and 48 combinations
@@ -72,7 +73,7 @@ class _Seen:
 def measure_trials(setting: Setting, *, model: Model) -> tuple[Contest, Overhead, dict[str, float]]:
     """T3 for a model; with T4, and the mean validation accuracy of each contestant's trials."""
     configurations = _configurations(model)
-    num_images = 2_550 if setting.quick else 51_000
+    num_images = setting.trial_images
     goal = {"cnn": 2.5, "mlp": 6.0}[model]
     title = f"{len(configurations)} {model.upper()} trials of {num_images:,} images"
     contest = Contest("T3", title, "trials/h", goal)
@@ -115,8 +116,7 @@ def _our_trials_per_hour(setting: Setting, model: Model, num_images: int, seen: 
 
 
 def _study_file(model: Model, num_images: int) -> str:
-    # the whole training set holds 51,000 images beside the 15 % for validation
-    subset = "" if num_images == 51_000 else f"subset = {round(num_images / 0.85)}\n"
+    subset = "" if num_images == TRAINING_IMAGES else f"subset = {round(num_images / 0.85)}\n"
     space = "\n".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in _SPACES[model].items())
     return f"""dataset = "fashion-mnist"
 model = "{model}"
