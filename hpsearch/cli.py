@@ -36,6 +36,7 @@ from hpsearch.options import (
     WorkersPerGpuOption,
 )
 from hpsearch.output import print_json, say, stdout, write_text
+from hpsearch.text import one_line
 
 if TYPE_CHECKING:
     from hpsearch.storage.record import StudyRecord
@@ -291,7 +292,7 @@ def main() -> None:
         status = error.exit_code
     except (HpsearchError, TyperException) as error:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
-        say(f"error: {' '.join(text.split())}")
+        say(f"error: {one_line(text)}")
         status = error.exit_code
     except KeyboardInterrupt:
         status = 130

@@ -62,6 +62,6 @@ def data_show(
         check_folder(output)
     ensure_files(info, data_dir=data_dir)
     images, labels = read_train(info, data_dir=data_dir)
-    print_class_counts(stdout(), info, labels)
     save_samples(path, images, labels, info=info)
+    print_class_counts(stdout(), info, labels)
     typer.echo(f"the first 25 images: {path}")

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from hpsearch.durations import show_duration
 from hpsearch.errors import InterruptedRunError
 from hpsearch.executors.messages import (
+    CheckpointFailed,
     EpochFinished,
     Event,
     Executor,
@@ -64,8 +65,8 @@ class Observer(Protocol):
     def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
         """A training finished an epoch."""
 
-    def lost(self, key: TrainingKey, *, reason: str) -> None:
-        """A training lost its worker and is given to one again; `reason` says both."""
+    def warned(self, key: TrainingKey, *, reason: str) -> None:
+        """Something is wrong, but the training goes on, or is given to a worker again."""
 
     def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
         """A training ended; `detail` is its value or the reason, for people."""
@@ -97,6 +98,7 @@ class Dispatcher:
         self._num_epochs: dict[TrainingKey, int] = {}  # recorded so far
         self._spent_s: dict[TrainingKey, float] = {}  # on epochs of earlier runs
         self._deaths: Counter[TrainingKey] = Counter()
+        self._unsaved: set[TrainingKey] = set()  # whose checkpoints cannot be written
         self._begun: dict[TrainingKey, float] = {}  # by the clock, had it trained without a break
         self._clock = clock
 
@@ -161,6 +163,8 @@ class Dispatcher:
                 if self._record_epoch(event):
                     self._observer.epoch(event.key, event.metrics)
                     yield event
+            case CheckpointFailed():
+                self._warn_once(event)
             case WorkerLost():
                 yield from self._lost(event)
             case TrainingFailed() if self._may_fit_alone(event):
@@ -172,6 +176,12 @@ class Dispatcher:
             case _:
                 self._forget(event.key)
                 yield event
+
+    def _warn_once(self, event: CheckpointFailed) -> None:
+        """Tell of a training's first missing checkpoint; the next ones miss, too."""
+        if event.key not in self._unsaved:
+            self._unsaved.add(event.key)
+            self._observer.warned(event.key, reason=event.reason)
 
     def _record_epoch(self, event: EpochFinished) -> bool:
         """Record an epoch; False if it is recorded already."""
@@ -225,7 +235,7 @@ class Dispatcher:
 
     def _start_again(self, task: Task, *, reason: str) -> None:
         """Start a task before all that wait."""
-        self._observer.lost(task.key, reason=reason)
+        self._observer.warned(task.key, reason=reason)
         self._waiting.appendleft(task)
         self._fill()
 
@@ -240,3 +250,4 @@ class Dispatcher:
     def _forget(self, key: TrainingKey) -> None:
         del self._running[key], self._begun[key]
         self._deaths.pop(key, None)
+        self._unsaved.discard(key)

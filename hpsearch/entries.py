@@ -7,12 +7,13 @@
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from hpsearch.configuration import DEFAULTS, TRAINING_NAMES, allowed_names, is_allowed, layer_of
-from hpsearch.mistakes import MistakeError, UnknownKeyError
+from hpsearch.mistakes import MistakeError, UnknownKeyError, written
 from hpsearch.space import Choice, Domain, Fixed, Float, Int, Scalar
 
 _DOMAIN_KEYS = frozenset({"low", "high", "log", "step", "choices", "value"})
@@ -103,7 +104,9 @@ def _parse_range(key: str, name: str, raw: Mapping[str, object]) -> Domain:
     low, high = (_number(f"{key}.{end}", raw[end]) for end in ("low", "high"))
     log = raw.get("log", False)
     if not isinstance(log, bool):
-        raise MistakeError(f"{key}.log", f"{log!r} is not allowed; allowed are true and false")
+        raise MistakeError(
+            f"{key}.log", f"{written(log)} is not allowed; allowed are true and false"
+        )
     step = _number(f"{key}.step", raw["step"]) if "step" in raw else None
     if low > high:
         raise MistakeError(key, f"low = {low} is above high = {high}")
@@ -115,6 +118,8 @@ def _parse_range(key: str, name: str, raw: Mapping[str, object]) -> Domain:
         )
     if step is not None and (high - low) / step > _LARGEST_INT:
         raise MistakeError(f"{key}.step", f"{step} is not allowed; the range has too many steps")
+    if step is not None and low < high and _last_step(low, high, step) == Decimal(str(low)):
+        raise MistakeError(f"{key}.step", f"{step} is not allowed; it leads out of the range")
     if _is_float(name):
         top = float(high) if step is None else float(_last_step(low, high, step))
         return Float(float(low), top, None if step is None else float(step), log)
@@ -143,25 +148,27 @@ def _scalar(key: str, raw: object) -> Scalar:
         raise MistakeError(key, f"the number is too large; allowed are at most {_LARGEST_INT}")
     if isinstance(raw, bool | int | float | str):
         return raw
-    raise MistakeError(key, f"{raw!r} is not allowed; allowed are numbers, text, true and false")
+    raise MistakeError(
+        key, f"{written(raw)} is not allowed; allowed are numbers, text, true and false"
+    )
 
 
 def _scalars(key: str, raw: object) -> tuple[Scalar, ...]:
     if not isinstance(raw, list) or not raw:
         raise MistakeError(
-            key, f"{raw!r} is not allowed; choices are a list with at least one value"
+            key, f"{written(raw)} is not allowed; choices are a list with at least one value"
         )
     values = tuple(_scalar(key, value) for value in raw)
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise MistakeError(key, f"{value!r} stands twice among the choices")
+    value, times = Counter(values).most_common(1)[0]
+    if times > 1:
+        raise MistakeError(key, f"{written(value)} stands twice among the choices")
     return values
 
 
 def _number(key: str, raw: object) -> int | float:
     value = _scalar(key, raw)
     if isinstance(value, bool | str):
-        raise MistakeError(key, f"{value!r} is not allowed; a number is needed")
+        raise MistakeError(key, f"{written(value)} is not allowed; a number is needed")
     return value
 
 
@@ -172,7 +179,8 @@ def _parse_each(key: str, name: str, each: object) -> str | None:
     if each != expected or layer_of(name) is not None or not is_allowed(expected, model="cnn"):
         raise MistakeError(
             f"{key}.each",
-            f"{each!r} is not allowed here; conv.* takes conv_layers, dense.* takes dense_layers",
+            f"{written(each)} is not allowed here; "
+            "conv.* takes conv_layers, dense.* takes dense_layers",
         )
     return expected
 
@@ -181,7 +189,7 @@ def _parse_when(key: str, raw: Mapping[str, object]) -> dict[str, tuple[Scalar, 
     when = raw.get("when", {})
     if not isinstance(when, dict):
         raise MistakeError(
-            f"{key}.when", f"{when!r} is not allowed; write when = {{ parent = value }}"
+            f"{key}.when", f"{written(when)} is not allowed; write when = {{ parent = value }}"
         )
     return {
         parent: _scalars(f"{key}.when.{parent}", values if isinstance(values, list) else [values])

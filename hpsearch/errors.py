@@ -12,6 +12,7 @@
     · NothingToShowError         a study without what was asked for
   + InfeasibleConfigurationError a network that cannot be built, say one that shrinks to nothing
   + RunFailedError               the run ended without what was asked: exit code 1
+    · DatabaseLostError          the database is gone, or cannot be written any more
   + InterruptedRunError          the user or a scheduler stopped the run: exit code 130
 """
 
@@ -66,6 +67,10 @@ class InfeasibleConfigurationError(HpsearchError):
 
 class RunFailedError(HpsearchError):
     """The run ended without the result it was asked for."""
+
+
+class DatabaseLostError(RunFailedError):
+    """The database that a run writes to is gone, or cannot be written any more."""
 
 
 class InterruptedRunError(HpsearchError):

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag that a loop looks at, so that nothing is cut in the middle."""
+"""Ctrl-C, SIGTERM and SIGHUP as a flag that a loop looks at: nothing is cut in the middle."""
 
 import signal
 from types import FrameType, TracebackType
@@ -11,7 +11,7 @@ class Interruption:
         KeyboardInterrupt: on the second signal, wherever the program is; a third ends the process.
     """
 
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
         self.requested = False
@@ -19,7 +19,8 @@ class Interruption:
 
     def __enter__(self) -> "Interruption":
         for number in self._SIGNALS:
-            self._previous[number] = signal.signal(number, self._request)
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup, and a shell's `&`, ask for
+                self._previous[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(

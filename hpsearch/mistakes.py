@@ -4,7 +4,7 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
-_LONGEST_KEY = 100  # characters
+_LONGEST = 100  # characters of a key or a value
 
 
 class MistakeError(Exception):
@@ -16,8 +16,16 @@ class MistakeError(Exception):
 
 def _printable(key: str) -> str:
     """A key on one line, however it is spelt."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in key)
-    return text if len(text) <= _LONGEST_KEY else f"{text[:_LONGEST_KEY]}..."
+    return _cut("".join(c if c.isprintable() else repr(c)[1:-1] for c in key))
+
+
+def written(value: object) -> str:
+    """A value as Python writes it: on one line, and cut where it is long."""
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 class UnknownKeyError(MistakeError):

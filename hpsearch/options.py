@@ -9,7 +9,10 @@ HomeOption = Annotated[
     Path, typer.Option("--home", envvar="HPSEARCH_HOME", help="Folder of all results.")
 ]
 StorageOption = Annotated[
-    str | None, typer.Option("--storage", help="Database URL, instead of HOME/hpsearch.db.")
+    str | None,
+    typer.Option(
+        "--storage", envvar="HPSEARCH_STORAGE", help="Database URL, instead of HOME/hpsearch.db."
+    ),
 ]
 DataDirOption = Annotated[
     Path,

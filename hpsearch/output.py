@@ -1,8 +1,10 @@
 """Where a command's words go: results to stdout, everything else to stderr, tables to files."""
 
 import json
+import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -38,7 +40,26 @@ def print_json(document: object) -> None:
 
 def say(line: str) -> None:
     """One line on stderr."""
-    typer.echo(line, err=True)
+    with suppress(OSError):
+        typer.echo(line, err=True)
+
+
+class LastingStderr:
+    """stderr for a long run, which must not end because its terminal has."""
+
+    def write(self, text: str) -> int:
+        """Write while anybody reads."""
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush while anybody reads."""
+        with suppress(OSError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
 
 
 def stdout() -> "Console":

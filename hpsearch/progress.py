@@ -112,9 +112,9 @@ class PlainProgress:
             f"({best}{show_duration(state.seconds_left())} left)"
         )
 
-    def lost(self, key: TrainingKey, *, reason: str) -> None:
+    def warned(self, key: TrainingKey, *, reason: str) -> None:
         """Say so."""
-        self._print(_lost(key, reason))
+        self._print(_warning(key, reason))
 
     def tick(self) -> None:
         """Nothing moves on paper."""
@@ -159,9 +159,9 @@ class LiveProgress:
             self._live.console.print(Text(f"{_label(key)} {outcome}: {detail}", style="yellow"))
         self._draw()
 
-    def lost(self, key: TrainingKey, *, reason: str) -> None:
+    def warned(self, key: TrainingKey, *, reason: str) -> None:
         """A line above the view."""
-        self._live.console.print(Text(_lost(key, reason), style="yellow"))
+        self._live.console.print(Text(_warning(key, reason), style="yellow"))
 
     def tick(self) -> None:
         """The clock moves on."""
@@ -213,7 +213,7 @@ def _label(key: TrainingKey) -> str:
     return f"trial {key.trial}, {key.role}, seed {key.seed}"
 
 
-def _lost(key: TrainingKey, reason: str) -> str:
+def _warning(key: TrainingKey, reason: str) -> str:
     return f"{_label(key)}: {reason}"
 
 

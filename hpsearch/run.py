@@ -17,6 +17,7 @@ from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.devices import Placement, place_workers
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.environment import current_environment
+from hpsearch.errors import RunFailedError
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
@@ -25,15 +26,16 @@ from hpsearch.proposals import Proposals
 from hpsearch.search import Search, SearchEnd, num_finished
 from hpsearch.session import Session
 from hpsearch.spec import StudySpec
-from hpsearch.storage.database import Database, open_database
+from hpsearch.storage.database import shown
 from hpsearch.storage.lease import Lease
+from hpsearch.storage.mishaps import open_for_run
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
 from hpsearch.study import leased, open_study, prepare_study
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a search does not need it
     from hpsearch.evaluate import Winner
 
-_RENEW_EVERY_S = 5.0
+_CHECK_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,18 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
 
     Raises:
         UserError: the request cannot be met; nothing was changed.
-        RunFailedError: the run ended without what was asked.
+        RunFailedError: the run ended without what was asked, or the database is lost to it.
         InterruptedRunError: a signal came; the next run carries on.
     """
     spec, home = request.spec, request.home
     placement = place_workers(
         request.device, workers=request.workers, workers_per_gpu=request.workers_per_gpu
     )
-    with closing(start_executor(placement)) as executor, _opened(request.storage) as database:
+    with (
+        _disk_failures_told(),
+        closing(start_executor(placement)) as executor,
+        open_for_run(request.storage) as database,
+    ):
         training_set = prepare_training_set(
             spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
         )
@@ -101,12 +107,13 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Database]:
-    database = open_database(url, create=True)
+def _disk_failures_told() -> Iterator[None]:
     try:
-        yield database
-    finally:
-        database.close()
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        reason = f"{where}{error.strerror or error}; mended, the same command carries on"
+        raise RunFailedError(reason) from None
 
 
 class _Run:
@@ -128,7 +135,7 @@ class _Run:
         self._observer = observer
         self._interruption = interruption
         self._run_id = 0
-        self._renewed = 0.0
+        self._checked = 0.0
 
     def is_complete(self) -> bool:
         """Whether everything that is asked for is stored already."""
@@ -191,15 +198,15 @@ class _Run:
     def _keep_alive(self) -> None:
         """Show every few seconds that this run lives."""
         now = time.monotonic()
-        if now - self._renewed > _RENEW_EVERY_S:
-            self._renewed = now
-            self._lease.renew()
+        if now - self._checked > _CHECK_EVERY_S:
+            self._checked = now
+            self._lease.check()
             self._record.renew_run(self._run_id)
 
     def _environment(self, placement: Placement) -> dict[str, Any]:
         request = self._request
         return {
-            "command": sys.argv,
+            "command": [shown(word) for word in sys.argv],
             "trials": request.trials,
             **current_environment(),
             "devices": placement.devices,

@@ -2,10 +2,12 @@
 
 import shlex
 import sys
+from typing import TextIO, cast
 
 from rich.console import Console
 
 from hpsearch.errors import InterruptedRunError, RunFailedError
+from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
 from hpsearch.report.status import study_status
 from hpsearch.report.terminal import end_line, print_top, saved_line, test_line, winner_line
@@ -22,12 +24,13 @@ def watch_run(request: RunRequest) -> RunResult:
         InterruptedRunError: with the command to carry on; beside all that `run_study` raises.
     """
     try:
+        console = Console(file=cast("TextIO", LastingStderr()))
         with open_progress(
-            Console(stderr=True), objective=request.spec.objective, heading=_heading(request)
+            console, objective=request.spec.objective, heading=_heading(request)
         ) as observer:
             return run_study(request, observer=observer)
     except (InterruptedRunError, KeyboardInterrupt):
-        words = [word for word in sys.argv[1:] if word != "--restart"]
+        words = [shown(word) for word in sys.argv[1:] if word != "--restart"]
         command = shlex.join(["hpsearch", *words])
         raise InterruptedRunError(
             f"interrupted, nothing finished is lost; to carry on: {command}"

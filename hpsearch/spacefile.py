@@ -19,7 +19,7 @@ from hpsearch.configuration import (
 )
 from hpsearch.entries import Entry, parse_entry
 from hpsearch.errors import InfeasibleConfigurationError
-from hpsearch.mistakes import MistakeError, wanted
+from hpsearch.mistakes import MistakeError, wanted, written
 from hpsearch.space import Condition, Domain, Fixed, Float, Int, Parameter, Scalar, Space
 
 _MOST_LISTED = 20  # values in a message
@@ -94,7 +94,7 @@ def _condition(
     key = f"space.{name}.when.{parent}"
     if parent not in domains or parent == name:
         known = ", ".join(sorted(domains.keys() - {name})) or "none"
-        raise MistakeError(key, f"no parameter {parent!r} to depend on; there are {known}")
+        raise MistakeError(key, f"no parameter {written(parent)} to depend on; there are {known}")
     possible = domains[parent].values
     if possible is None:
         raise MistakeError(key, f"{parent} is a continuous range; a condition needs listed values")
@@ -103,15 +103,22 @@ def _condition(
 
 def _among(value: Scalar, possible: Sequence[Scalar], key: str, parent: str) -> Scalar:
     """The parent's own value that is meant: 0.3 also where three steps of 0.1 give a bit more."""
-    for candidate in possible:
-        floats = isinstance(candidate, float) and isinstance(value, float)
-        if floats and math.isclose(float(candidate), float(value), rel_tol=1e-9):
-            return candidate
-    if value not in possible:
-        listed = ", ".join(repr(candidate) for candidate in possible[:_MOST_LISTED])
+    if isinstance(value, float) and not isinstance(possible, range):
+        for candidate in possible:
+            if isinstance(candidate, float) and math.isclose(candidate, value, rel_tol=1e-9):
+                return candidate
+    if not _is_among(value, possible):
+        listed = ", ".join(written(candidate) for candidate in possible[:_MOST_LISTED])
         more = ", ..." if len(possible) > _MOST_LISTED else ""
-        raise MistakeError(key, f"{value!r} is never a value of {parent}; allowed: {listed}{more}")
+        problem = f"{written(value)} is never a value of {parent}; allowed: {listed}{more}"
+        raise MistakeError(key, problem)
     return value
+
+
+def _is_among(value: Scalar, possible: Sequence[Scalar]) -> bool:
+    if isinstance(possible, range):  # of any length, and quick to look into for an int alone
+        return not isinstance(value, str) and value == int(value) and int(value) in possible
+    return value in possible
 
 
 def _layer_counts(counter: str, by_name: Mapping[str, Entry]) -> tuple[int, ...]:
@@ -120,7 +127,7 @@ def _layer_counts(counter: str, by_name: Mapping[str, Entry]) -> tuple[int, ...]
     values = (domain.low, domain.high) if isinstance(domain, Int) else domain.values or ()
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_LAYERS:
-            problem = f"{value!r} is not allowed; allowed are 0 to {MAX_LAYERS} layers"
+            problem = f"{written(value)} is not allowed; allowed are 0 to {MAX_LAYERS} layers"
             raise MistakeError(f"space.{counter}", problem)
     return tuple(int(value) for value in domain.values or ())
 
@@ -174,7 +181,7 @@ def _check_values(parameter: Parameter, key: str, model: str) -> None:
         try:
             resolve({**context, parameter.name: value}, model=model)
         except ValidationError as error:
-            raise MistakeError(key, f"{value!r} is not allowed; {wanted(error)}") from None
+            raise MistakeError(key, f"{written(value)} is not allowed; {wanted(error)}") from None
         except InfeasibleConfigurationError as error:
             raise MistakeError(key, str(error)) from None
 

@@ -38,7 +38,7 @@ from hpsearch.configuration import (
 from hpsearch.durations import parse_duration
 from hpsearch.entries import flatten, normalize
 from hpsearch.errors import StudyFileError
-from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted
+from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted, written
 from hpsearch.records import Objective
 from hpsearch.space import Scalar, Space
 from hpsearch.spacefile import parse_space
@@ -236,13 +236,14 @@ def check_study_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise MistakeError(
-            "name", f"{name!r} is not allowed; letters, digits, '.', '_' and '-', at most 100, are"
+            "name",
+            f"{written(name)} is not allowed; letters, digits, '.', '_' and '-', at most 100, are",
         )
 
 
 def _table(value: object, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        problem = "is missing" if value is None else f"{value!r} is not a table"
+        problem = "is missing" if value is None else f"{written(value)} is not a table"
         raise MistakeError(key, f"{problem}; write [{key}]")
     return value
 
@@ -276,7 +277,7 @@ def _first_mistake(error: ValidationError) -> MistakeError:
             return MistakeError(key, f"needs a name; allowed: {', '.join(_NAMED[keys[-1]])}")
         given = given["name"] if isinstance(given, dict) else given
         return MistakeError(key, _not_among(given, _NAMED[keys[-1]]))
-    return MistakeError(key, f"{given!r} is not allowed; {wanted(error)}")
+    return MistakeError(key, f"{written(given)} is not allowed; {wanted(error)}")
 
 
 _NAMED = {"sampler": SAMPLERS, "pruner": PRUNERS, "wrapped": WRAPPED}
@@ -303,4 +304,5 @@ def _allowed_beside(path: list[str]) -> list[str]:
 
 
 def _not_among(value: object, allowed: list[str]) -> str:
-    return f"{value!r} is not allowed{nearest(str(value), allowed)}; allowed: {', '.join(allowed)}"
+    near = nearest(str(value), allowed)
+    return f"{written(value)} is not allowed{near}; allowed: {', '.join(allowed)}"

@@ -20,7 +20,8 @@ def study_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in study_folders():
         for path in sorted(folder.glob("*.toml")):
-            found.setdefault(path.stem, path)
+            if path.is_file():  # a pipe would never end
+                found.setdefault(path.stem, path)
     return found
 
 
@@ -35,7 +36,7 @@ def find_study_file(study: str) -> Path:
         with contextlib.suppress(OSError):  # a name longer than a name can be
             if path.is_file():
                 return path
-        raise UnknownStudyError(f"no study file {study}")
+        raise UnknownStudyError(f"no study file {study!r}")
     known = study_files()
     if study in known:
         return known[study]

@@ -1,9 +1,11 @@
 """What several tests need: the real data where there is some, and a home of their own."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import KINDS, home_of
 
 from hpsearch.home import Home
 
@@ -14,6 +16,13 @@ DATA_DIR = os.environ.get("HPSEARCH_DATA")
 def home(tmp_path: Path) -> Home:
     """An empty folder of results."""
     return Home(tmp_path / "runs")
+
+
+@pytest.fixture(params=KINDS)
+def any_home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """An empty folder of results, with a database of each kind that can hold studies."""
+    with home_of(request.param, tmp_path / "runs") as home:
+        yield home
 
 
 @pytest.fixture

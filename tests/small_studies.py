@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from databases import ServedHome
+
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.dispatcher import Dispatcher, TrialOutcome
 from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingFinished
@@ -34,7 +36,7 @@ class Seen:
         self.phases: list[tuple[str, int, int]] = []
         self.started_keys: list[TrainingKey] = []
         self.epochs: list[tuple[TrainingKey, int]] = []
-        self.lost_keys: list[TrainingKey] = []
+        self.warned_keys: list[TrainingKey] = []
         self.outcomes: dict[TrainingKey, TrialOutcome] = {}
 
     def phase(
@@ -48,8 +50,8 @@ class Seen:
     def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
         self.epochs.append((key, metrics.epoch))
 
-    def lost(self, key: TrainingKey, *, reason: str) -> None:
-        self.lost_keys.append(key)
+    def warned(self, key: TrainingKey, *, reason: str) -> None:
+        self.warned_keys.append(key)
 
     def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
         assert key not in self.outcomes, f"{key} ended twice"
@@ -86,7 +88,7 @@ def _empty_database() -> bytes:
 def make_database(home: Home) -> Path:
     """An empty database where `home` has its own; copied, as Optuna takes a second to make one."""
     path = home.root / "hpsearch.db"
-    if not path.exists():
+    if not path.exists() and not isinstance(home, ServedHome):
         home.root.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_empty_database())
     return path

@@ -21,6 +21,13 @@ from hpsearch.home import Home
 from hpsearch.records import TrainingKey
 
 KEY, OTHER = TrainingKey("search", 0), TrainingKey("search", 1)
+
+
+@pytest.fixture
+def home(any_home: Home) -> Home:
+    return any_home
+
+
 FULL = TrainingFailed(KEY, "out-of-memory", "MemoryError: ", "", alone=False)
 
 
@@ -202,7 +209,7 @@ class Reasons(Seen):
         super().__init__()
         self.reasons: list[str] = []
 
-    def lost(self, key: TrainingKey, *, reason: str) -> None:
+    def warned(self, key: TrainingKey, *, reason: str) -> None:
         self.reasons.append(reason)
 
 

@@ -34,7 +34,7 @@ def test_the_heading_comes_once_when_the_run_really_begins(terminal: bool) -> No
 
 def test_a_training_that_is_started_again_is_a_line_with_the_reason() -> None:
     view, paper = plain()
-    view.lost(TRIAL_3, reason="out of memory beside others; again, alone")
+    view.warned(TRIAL_3, reason="out of memory beside others; again, alone")
     assert last_line(paper) == "trial 3: out of memory beside others; again, alone"
 
 

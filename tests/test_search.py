@@ -31,7 +31,13 @@ from hpsearch.search import num_finished
 from hpsearch.session import training_seed
 from hpsearch.spec import StudySpec
 
+
 # learning rates at which the loss is not finite after one epoch
+@pytest.fixture
+def home(any_home: Home) -> Home:
+    return any_home
+
+
 DIVERGING = {"optimizer": "sgd", "learning_rate": {"low": 1e18, "high": 1e20}}
 
 

@@ -1,23 +1,30 @@
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
-from typing import Any
 
-import psutil
 import pytest
 from small_studies import make_database, new_database
-from sqlalchemy import insert, select, update
+from sqlalchemy import text, update
 
-from hpsearch.errors import StudyInUseError
+from hpsearch.errors import DatabaseLostError, StudyInUseError
 from hpsearch.home import Home
-from hpsearch.storage.database import Database, open_database, utc_now
+from hpsearch.storage.database import Database, open_database, sqlite_path, utc_now
 from hpsearch.storage.lease import Lease, live_owner
-from hpsearch.storage.tables import leases
+from hpsearch.storage.tables import owners
 
 STUDY = 1
+
+
+@pytest.fixture
+def home(any_home: Home) -> Home:
+    return any_home
 
 
 @pytest.fixture
@@ -26,110 +33,136 @@ def database(home: Home) -> Iterator[Database]:
         yield database
 
 
-def leave(database: Database, **columns: Any) -> None:
-    """A lease as another search left it."""
-    row = {
-        "study_id": STUDY,
-        "pid": os.getpid(),
-        "process_started": psutil.Process().create_time(),
-        "host": socket.gethostname(),
-        "since": utc_now(),
-        "renewed": utc_now(),
-        **columns,
-    }
-    with database.engine.begin() as connection:
-        connection.execute(insert(leases).values(**row))
-
-
-def leave_elsewhere(database: Database, *, silent_s: float) -> None:
-    leave(database, host="elsewhere", renewed=utc_now() - timedelta(seconds=silent_s))
-
-
 def test_nobody_owns_a_study_that_is_not_searched(database: Database) -> None:
     assert live_owner(database, STUDY) is None
 
 
 def test_the_second_search_is_refused_and_the_first_named(database: Database) -> None:
-    Lease(database, STUDY, name="small")
+    lease = Lease(database, STUDY, name="small")
     with pytest.raises(StudyInUseError, match=rf"'small' .* process {os.getpid()} on ") as refusal:
         Lease(database, STUDY, name="small")
     assert "--name OTHER" in str(refusal.value)
     owner = live_owner(database, STUDY)
     assert owner is not None
     assert (owner.pid, owner.host) == (os.getpid(), socket.gethostname())
+    lease.release()
 
 
 def test_another_study_is_free(database: Database) -> None:
-    Lease(database, STUDY, name="small")
-    Lease(database, STUDY + 1, name="other")
+    leases = [Lease(database, STUDY, name="small"), Lease(database, STUDY + 1, name="other")]
+    for lease in leases:
+        lease.release()
 
 
 def test_a_released_study_is_free(database: Database) -> None:
     Lease(database, STUDY, name="small").release()
     assert live_owner(database, STUDY) is None
-    Lease(database, STUDY, name="small")
+    Lease(database, STUDY, name="small").release()
 
 
-DEAD: dict[str, Callable[[Database], None]] = {
-    "gone": lambda database: leave(database, pid=2**22 + 1),  # above Linux' largest process id
-    "number given to another": lambda database: leave(database, process_started=1.0),
-    "silent elsewhere": lambda database: leave_elsewhere(database, silent_s=61),
-}
-ALIVE: dict[str, Callable[[Database], None]] = {
-    "heard of elsewhere": lambda database: leave_elsewhere(database, silent_s=10),
-    "silent here": lambda database: leave(database, renewed=utc_now() - timedelta(hours=1)),
-}
+HOLD = """
+import sys, time
+from hpsearch.storage.database import open_database
+from hpsearch.storage.lease import Lease
+lease = Lease(open_database(sys.argv[1], create=False), int(sys.argv[2]), name="small")
+print("held", flush=True)
+time.sleep(600)
+"""
 
 
-@pytest.mark.parametrize("leave_it", DEAD.values(), ids=DEAD)
-def test_a_dead_owners_lease_is_taken_over(
-    database: Database, leave_it: Callable[[Database], None]
-) -> None:
-    leave_it(database)
-    assert live_owner(database, STUDY) is None
-    Lease(database, STUDY, name="small")
-    owner = live_owner(database, STUDY)
-    assert owner is not None
-    assert (owner.pid, owner.host) == (os.getpid(), socket.gethostname())
+@contextmanager
+def held_by_another(home: Home) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the study."""
+    command = [sys.executable, "-c", HOLD, home.database_url, str(STUDY)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
 
 
-@pytest.mark.parametrize("leave_it", ALIVE.values(), ids=ALIVE)
-def test_a_live_owners_lease_is_not(
-    database: Database, leave_it: Callable[[Database], None]
-) -> None:
-    leave_it(database)
-    with pytest.raises(StudyInUseError):
-        Lease(database, STUDY, name="small")
+def test_a_killed_owners_lease_is_free(database: Database, home: Home) -> None:
+    with held_by_another(home) as process:
+        owner = live_owner(database, STUDY)
+        assert owner is not None
+        assert owner.pid == process.pid
+        with pytest.raises(StudyInUseError, match=f"process {process.pid} "):
+            Lease(database, STUDY, name="small")
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 10
+        while live_owner(database, STUDY) is not None:
+            assert time.monotonic() < deadline
+        Lease(database, STUDY, name="small").release()
 
 
-def test_renewing_is_a_sign_of_life(database: Database) -> None:
+def test_a_stopped_owners_lease_is_not(database: Database, home: Home) -> None:
+    with held_by_another(home) as process:
+        process.send_signal(signal.SIGSTOP)
+        with database.engine.begin() as connection:  # and its clock is elsewhere
+            connection.execute(update(owners).values(since=utc_now() + timedelta(days=400)))
+        with pytest.raises(StudyInUseError):
+            Lease(database, STUDY, name="small")
+
+
+def test_a_look_at_the_owner_does_not_keep_a_search_from_starting(database: Database) -> None:
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            live_owner(database, STUDY)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(50):
+            Lease(database, STUDY, name="small").release()
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_held_study_is_checked(database: Database) -> None:
     lease = Lease(database, STUDY, name="small")
-    with database.engine.begin() as connection:
-        connection.execute(update(leases).values(renewed=utc_now() - timedelta(hours=1)))
-    lease.renew()
+    lease.check()
+    _lose(database)
+    with pytest.raises(DatabaseLostError):
+        lease.check()
+    lease.release()
+
+
+def _lose(database: Database) -> None:
+    """Delete the file, or break every connection."""
+    path = sqlite_path(database.url)
+    if path is not None:
+        path.unlink()
+        return
+    others = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
     with database.engine.connect() as connection:
-        renewed = connection.execute(select(leases.c.renewed)).scalar_one()
-    assert utc_now() - renewed < timedelta(seconds=30)
+        connection.execute(others)
 
 
 def test_of_searches_that_start_at_once_one_gets_the_study(home: Home) -> None:
     make_database(home)
     barrier = threading.Barrier(4)
-    taken: list[bool] = []
+    taken: list[Lease] = []
+    refused: list[StudyInUseError] = []
 
     def start() -> None:
         with closing(open_database(home.database_url, create=False)) as database:
             barrier.wait()
             try:
-                Lease(database, STUDY, name="small")
-            except StudyInUseError:
-                taken.append(False)
-            else:
-                taken.append(True)
+                taken.append(Lease(database, STUDY, name="small"))
+            except StudyInUseError as refusal:
+                refused.append(refusal)
+            barrier.wait()
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(taken) == [False, False, False, True]
+    assert (len(taken), len(refused)) == (1, 3)

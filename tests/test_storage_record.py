@@ -23,6 +23,12 @@ from hpsearch.storage.record import (
     rank_trials,
 )
 
+
+@pytest.fixture
+def home(any_home: Home) -> Home:
+    return any_home
+
+
 KEY = TrainingKey("search", 0)
 RESULT = Evaluation(0, 0.5, 1.5, {"0": {"f1": 0.5}}, [[1, 2], [3, 4]], 7, 8.5, 610, "w.safetensors")
 

@@ -1,12 +1,12 @@
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
+from hpsearch.home import Home
 from hpsearch.storage.database import open_database
 from hpsearch.storage.trials import read_trials
 
@@ -27,8 +27,8 @@ def timezone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     time.tzset()
 
 
-def test_trials_are_read_as_optuna_reads_them(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/studies.db", create=True)
+def test_trials_are_read_as_optuna_reads_them(any_home: Home) -> None:
+    database = open_database(any_home.database_url, create=True)
     storage = database.storage
     other = optuna.create_study(storage=storage, study_name="other")
     other.add_trial(create_trial(value=7.0))
@@ -63,8 +63,8 @@ def test_trials_are_read_as_optuna_reads_them(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_study_without_trials_has_none(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/studies.db", create=True)
+def test_a_study_without_trials_has_none(any_home: Home) -> None:
+    database = open_database(any_home.database_url, create=True)
     study = optuna.create_study(storage=database.storage)
     assert read_trials(database.engine, study._study_id) == []
     database.close()

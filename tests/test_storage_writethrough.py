@@ -9,6 +9,7 @@ from optuna.pruners import HyperbandPruner
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpsearch.home import Home
 from hpsearch.storage.database import Database, open_database
 
 
@@ -22,8 +23,8 @@ class Held:
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[Held]:
-    database = open_database(f"sqlite:///{tmp_path}/studies.db", create=True)
+def held(any_home: Home) -> Iterator[Held]:
+    database = open_database(any_home.database_url, create=True)
     stored = optuna.create_study(
         study_name="s", storage=database.storage, direction="maximize", pruner=HyperbandPruner()
     )

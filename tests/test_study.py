@@ -3,6 +3,7 @@ from typing import Any
 import optuna
 import pytest
 from small_studies import bench, new_database, rows, run_small, small_study, stored
+from sqlalchemy import text
 
 from hpsearch.errors import ChangedStudyError, StudyInUseError
 from hpsearch.home import Home
@@ -10,6 +11,11 @@ from hpsearch.records import TrainingKey
 from hpsearch.storage.database import Database
 from hpsearch.storage.record import FINGERPRINT, SPLIT
 from hpsearch.study import leased, open_study
+
+
+@pytest.fixture
+def home(any_home: Home) -> Home:
+    return any_home
 
 
 def names(home: Home) -> list[str]:
@@ -75,7 +81,8 @@ def test_a_study_cut_off_while_it_was_made_is_not_called_changed(home: Home) -> 
 
 def del_attribute(database: Database, key: str) -> None:
     with database.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM study_user_attributes WHERE key = ?", (key,))
+        statement = text("DELETE FROM study_user_attributes WHERE key = :key")
+        connection.execute(statement, {"key": key})
 
 
 def test_a_restart_keeps_the_old_study_under_a_dated_name(home: Home) -> None:

@@ -6,6 +6,7 @@ before use: by MD5 where it is known (MNIST, Fashion-MNIST), else by its header 
 
 import contextlib
 import hashlib
+import os
 import struct
 import sys
 from http.client import HTTPException
@@ -47,7 +48,8 @@ def ensure_files(info: DatasetInfo, *, data_dir: Path) -> None:
     if info.folder is None:
         return
     folder = raw_folder(info, data_dir=data_dir)
-    if any(not (folder / name).exists() for name in _FILES):
+    # os.path's answer is no where Path's is an error: a name too long, a folder closed to us
+    if any(not os.path.exists(folder / name) for name in _FILES):
         _download(info, data_dir)
     for name in _FILES:
         check_file(info, folder / name)
@@ -58,14 +60,14 @@ def _download(info: DatasetInfo, data_dir: Path) -> None:
 
     assert info.folder is not None
     folder = raw_folder(info, data_dir=data_dir)
-    new = [path for path in (folder, folder.parent, data_dir) if not path.exists()]
+    new = [path for path in (folder, folder.parent, data_dir) if not os.path.exists(path)]
     try:
         # torchvision prints its progress on stdout, which belongs to the command's result
         with contextlib.redirect_stdout(sys.stderr):
             getattr(datasets, info.folder)(str(data_dir), train=True, download=True)
     except (OSError, RuntimeError, HTTPException) as error:
         for path in new:  # made by the download and left empty
-            if path.is_dir() and not any(path.iterdir()):
+            if os.path.isdir(path) and not any(path.iterdir()):
                 path.rmdir()
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -82,6 +84,8 @@ def check_file(info: DatasetInfo, path: Path) -> None:
         DataError: it is truncated, or another file than it should be.
     """
     remedy = "delete it and run `hpsearch data get " + info.name + "` to download it again"
+    if not os.path.isfile(path):  # a pipe would never end
+        raise DataError(f"{path} cannot be read: it is not a file")
     try:
         content = path.read_bytes()
     except OSError as error:

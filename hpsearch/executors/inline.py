@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hpsearch.data.tensors import DeviceData, load_device_data
 from hpsearch.data.training_set import TrainingSet
-from hpsearch.executors.messages import EpochFinished, Event, Task, TrainingPaused, TrainingStarted
+from hpsearch.executors.messages import Event, Task, TrainingPaused, ends_task
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.records import TrainingKey
 from hpsearch.training.device import prepare_device
@@ -51,7 +51,7 @@ class InlineExecutor:
         if self._run is None:
             return []
         event = next(self._events)
-        if not isinstance(event, EpochFinished | TrainingStarted):
+        if ends_task(event):
             self._run = None
         return [event]
 
@@ -59,10 +59,8 @@ class InlineExecutor:
         """Checkpoint the task and stop it."""
         if self._run is None:
             return []
-        self._run.save_checkpoint()
-        key = self._run.task.key
-        self._run = None
-        return [TrainingPaused(key)]
+        run, self._run = self._run, None
+        return [*run.save_checkpoint(), TrainingPaused(run.task.key)]
 
     def close(self) -> None:
         """Forget the task."""

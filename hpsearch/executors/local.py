@@ -23,10 +23,11 @@ from hpsearch.executors.messages import (
     Command,
     EpochFinished,
     Event,
+    Ready,
     Task,
     TrainingFailed,
-    TrainingStarted,
     WorkerLost,
+    ends_task,
 )
 from hpsearch.records import TrainingKey
 
@@ -40,6 +41,8 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
 }
 
+_SECRETS = ("HPSEARCH_STORAGE", "PGPASSWORD")  # a worker needs no database
+
 
 @dataclass
 class _Process:
@@ -49,6 +52,7 @@ class _Process:
     popen: subprocess.Popen[bytes]
     connection: Connection
     task: Task | None = None
+    ready: bool = False  # it takes some seconds to start
     awaits_answer: bool = False  # it has sent an epoch and may still be told to stop
 
     @property
@@ -97,8 +101,9 @@ class LocalExecutor:
         self._assign()
 
     def is_waiting(self, key: TrainingKey) -> bool:
-        """Whether the task has no worker yet, as it or another is to be alone."""
-        return any(task.key == key for task in self._waiting)
+        """Whether the task has no worker yet: it or another is to be alone, or its own starts."""
+        starting = [p.task for p in self._processes if p.task is not None and not p.ready]
+        return any(task.key == key for task in [*self._waiting, *starting])
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """Events that have come in; a dead worker is replaced and its task reported lost.
@@ -185,9 +190,12 @@ class LocalExecutor:
 
     def _receive(self, process: _Process) -> list[Event]:
         try:
-            event: Event = process.connection.recv()
+            event: Event | Ready = process.connection.recv()
         except (EOFError, OSError):
             return self._replace(process)
+        if isinstance(event, Ready):
+            process.ready = True
+            return []
         if event.key != process.key:
             return []  # the last word of a task that was stopped
         if isinstance(event, TrainingFailed) and event.outcome == "out-of-memory":
@@ -195,7 +203,7 @@ class LocalExecutor:
             self._restart(process)  # its memory may be in pieces
         elif isinstance(event, EpochFinished):
             process.awaits_answer = True
-        elif not isinstance(event, TrainingStarted):
+        elif ends_task(event):
             process.task = None
         return [event]
 
@@ -223,6 +231,8 @@ class LocalExecutor:
 def _start(device: str) -> _Process:
     ours, theirs = socket.socketpair()
     environment = {**os.environ, **_ENVIRONMENT}
+    for name in _SECRETS:
+        environment.pop(name, None)
     visible = device
     if device.startswith("cuda:"):
         # the worker sees its own GPU only, so that nothing of it can land on another

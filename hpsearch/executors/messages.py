@@ -45,6 +45,14 @@ class EpochFinished:
 
 
 @dataclass(frozen=True)
+class CheckpointFailed:
+    """A checkpoint could not be written, say for want of space; the training goes on."""
+
+    key: TrainingKey
+    reason: str
+
+
+@dataclass(frozen=True)
 class TrainingFinished:
     """The training ran to its last epoch, or stopped early by its own rule."""
 
@@ -97,6 +105,7 @@ class WorkerLost:
 Event = (
     TrainingStarted
     | EpochFinished
+    | CheckpointFailed
     | TrainingFinished
     | TrainingDiverged
     | TrainingFailed
@@ -104,6 +113,16 @@ Event = (
     | TrainingPaused
     | WorkerLost
 )
+
+
+def ends_task(event: Event) -> bool:
+    """Whether nothing more comes of the task."""
+    return not isinstance(event, TrainingStarted | EpochFinished | CheckpointFailed)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The first word of a worker process: it has imported what it needs, and takes tasks now."""
 
 
 Answer = Literal["continue", "stop", "pause"]
@@ -136,7 +155,7 @@ class Executor(Protocol):
         """End a task whose worker may hang; it sends no further event."""
 
     def is_waiting(self, key: TrainingKey) -> bool:
-        """Whether a task still waits for its device."""
+        """Whether a task still waits for its device, or for its worker to start."""
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """What has happened since the last call; waits for something at most so long."""

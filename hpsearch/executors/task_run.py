@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import save
 
 from hpsearch.data.tensors import DeviceData
+from hpsearch.errors import UserError
 from hpsearch.executors.messages import (
+    CheckpointFailed,
     EpochFinished,
     Event,
     Task,
@@ -22,6 +24,7 @@ from hpsearch.executors.messages import (
     TrainingStarted,
 )
 from hpsearch.home import atomic_path
+from hpsearch.text import one_line
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 from hpsearch.training.device import device_name
 from hpsearch.training.epochs import DivergedError, Training
@@ -51,11 +54,16 @@ class TaskRun:
             outcome = "out-of-memory" if "DefaultCPUAllocator" in str(error) else "error"
             yield self._failed(outcome, error)
 
-    def save_checkpoint(self) -> None:
-        """Save the training as it is after its last finished epoch."""
-        if self._training is not None:
-            fingerprint = self.task.plan.fingerprint
+    def save_checkpoint(self) -> list[CheckpointFailed]:
+        """Save the training as it is after its last finished epoch; return what was in the way."""
+        if self._training is None:
+            return []
+        fingerprint = self.task.plan.fingerprint
+        try:
             save_checkpoint(self.task.checkpoint, self._training, plan=fingerprint)
+        except (OSError, UserError) as error:
+            return [CheckpointFailed(self.task.key, f"no checkpoint: {error}")]
+        return []
 
     def _train(self) -> Iterator[Event]:
         task = self.task
@@ -70,7 +78,7 @@ class TaskRun:
         saved = time.monotonic()
         for metrics in training.epochs():
             if time.monotonic() - saved >= _CHECKPOINT_EVERY_S:
-                self.save_checkpoint()
+                yield from self.save_checkpoint()
                 saved = time.monotonic()
             yield EpochFinished(task.key, metrics)
         if task.weights is not None:
@@ -90,6 +98,6 @@ class TaskRun:
             temporary.write_bytes(save(weights, metadata))  # save_file makes it private
 
     def _failed(self, outcome: str, error: BaseException) -> TrainingFailed:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = one_line(f"{type(error).__name__}: {error}".splitlines()[0])
         text = "".join(traceback.format_exception(error))
         return TrainingFailed(self.task.key, outcome, reason, text)  # type: ignore[arg-type]

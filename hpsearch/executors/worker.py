@@ -2,10 +2,13 @@
 
 It knows nothing of Optuna or of the database. It takes tasks from a connection and sends events;
 when the connection breaks, because the search is gone however it died, the process ends at once.
+On Linux the kernel ends it, too, should it hang where Python cannot notice.
 """
 
+import ctypes
 import os
 import queue
+import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -16,9 +19,9 @@ from hpsearch.executors.messages import (
     Answer,
     Command,
     EpochFinished,
+    Ready,
     Task,
     TrainingPaused,
-    TrainingStarted,
 )
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.training.device import prepare_device
@@ -27,6 +30,7 @@ from hpsearch.training.device import prepare_device
 # long epochs are not trained in vain, short ones are not held up.
 _ANSWER_SHARE = 0.05
 _ORPHANED = 1
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 class Worker:
@@ -41,6 +45,7 @@ class Worker:
     def run(self) -> None:
         """Do tasks until the connection ends."""
         threading.Thread(target=self._receive, daemon=True).start()
+        self._connection.send(Ready())
         while True:
             message = self._inbox.get()
             if isinstance(message, Task):  # an answer that came after its task's end is void
@@ -58,14 +63,12 @@ class Worker:
         run = TaskRun(task, self._load(task.plan.training_set), device=self._device)
         for event in run.events():
             self._connection.send(event)
-            if isinstance(event, TrainingStarted):
-                continue
             if not isinstance(event, EpochFinished):
-                return
+                continue
             answer = self._answer(wait_s=_ANSWER_SHARE * event.metrics.duration_s)
             if answer == "pause":
-                run.save_checkpoint()
-                self._connection.send(TrainingPaused(task.key))
+                for last in [*run.save_checkpoint(), TrainingPaused(task.key)]:
+                    self._connection.send(last)
             if answer != "continue":
                 return
 
@@ -88,8 +91,14 @@ class Worker:
         return self._data[training_set]
 
 
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Take the connection from the inherited file descriptor and work."""
+    _end_with_parent()
     fd, device = int(sys.argv[1]), sys.argv[2]
     Worker(Connection(fd), device=device).run()
 

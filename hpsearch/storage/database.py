@@ -4,16 +4,17 @@
     study = database.load_study("cnn-fashion")
 
 SQLite runs in WAL mode, so that readers never wait for the one writer, with a busy timeout for
-programs that lock the file.
+programs that lock the file. PostgreSQL serves where several machines share a database.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Engine, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import Engine, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
@@ -22,9 +23,12 @@ from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.storage import tables
 from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.writethrough import WriteThroughStorage
+from hpsearch.text import one_line
 
 _BUSY_TIMEOUT_MS = 60_000
 _OPTUNA_TABLE = "studies"
+_URLS = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
+_PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\bpassword=)[^&\s]*")
 
 
 def utc_now() -> datetime:
@@ -38,6 +42,7 @@ class Database:
 
     url: str
     storage: RDBStorage
+    file: tuple[int, int] | None  # an SQLite database's own, whatever is at its path later
 
     @property
     def engine(self) -> Engine:
@@ -77,35 +82,40 @@ class Database:
         with self.engine.begin() as connection:
             connection.execute(statement, {"new": new, "old": old})
 
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still where it was; PostgreSQL's always are."""
+        path = sqlite_path(self.url)
+        return path is None or _file_identity(path) == self.file
+
     def close(self) -> None:
         """Close every connection."""
         self.storage.remove_session()
         self.engine.dispose()
 
 
-def shown(url: str) -> str:
-    """A database's URL for the eye: a password is left out."""
-    return _parsed(url).render_as_string(hide_password=True)
-
-
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError:
-        message = f"--storage {url!r} is not a database URL; write sqlite:///PATH"
-        raise DatabaseError(message) from None
+def shown(text: str) -> str:
+    """A database's URL, or a text with one in it, for the eye: a password is left out."""
+    return _PASSWORD.sub(r"\1\2***", text)
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of an SQLite database; None for other databases.
+    """The file of an SQLite database; None for PostgreSQL.
 
     Raises:
-        DatabaseError: that is no URL.
+        DatabaseError: that is no URL of either.
     """
-    parsed = _parsed(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return None
-    return Path(parsed.database)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseError(f"--storage {shown(url)!r} is not a database URL; {_URLS}") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return Path(parsed.database)
+    if backend == "sqlite":
+        raise DatabaseError(f"--storage {url!r} would be gone with the process; {_URLS}")
+    if backend != "postgresql":
+        raise DatabaseError(f"--storage {shown(url)!r}: {backend} is not supported; {_URLS}")
+    return None
 
 
 def open_database(url: str, *, create: bool) -> Database:
@@ -125,17 +135,32 @@ def open_database(url: str, *, create: bool) -> Database:
         _check_file(path, create=create)
     try:
         _check_content(url, create=create)
-        database = Database(url, _open_storage(url, path))
-        _prepare_tables(database)
+        storage = _open_storage(url, path)
+        database = Database(url, storage, None if path is None else _file_identity(path))
+        _prepare_tables(database, create=create)
     except (SqlDatabaseError, optuna.exceptions.StorageInternalError) as error:
-        cause = error.__cause__ if error.__cause__ is not None else error
-        reason = str(getattr(cause, "orig", cause)).splitlines()[0]
-        raise DatabaseError(f"{shown(url)} cannot be used: {reason}") from None
+        raise DatabaseError(f"{shown(url)} cannot be used: {reason_of(error)}") from None
     except (NoSuchModuleError, ImportError) as error:
-        raise DatabaseError(f"{shown(url)}: no driver for this database: {error}") from None
+        hint = 'write postgresql+psycopg://..., and `pip install "hpsearch[postgresql]"`'
+        raise DatabaseError(f"{shown(url)}: no driver: {error}; {hint}") from None
     except RuntimeError as error:  # Optuna's word for a schema of another version
-        raise DatabaseError(f"{shown(url)}: {' '.join(str(error).split())}") from None
+        raise DatabaseError(f"{shown(url)}: {one_line(str(error))}") from None
     return database
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def reason_of(error: SqlDatabaseError | optuna.exceptions.StorageInternalError) -> str:
+    """What the database itself said, in one line."""
+    cause = error if isinstance(error, SqlDatabaseError) else error.__cause__
+    return shown(one_line(str(getattr(cause, "orig", cause))))
 
 
 def _check_file(path: Path, *, create: bool) -> None:
@@ -162,9 +187,9 @@ def _check_file(path: Path, *, create: bool) -> None:
 
 
 def _open_storage(url: str, path: Path | None) -> RDBStorage:
-    engine_kwargs: dict[str, object] = {}
+    engine_kwargs: dict[str, object] = {"pool_pre_ping": True}  # after a server's restart
     if path is not None:
-        engine_kwargs["connect_args"] = {"timeout": _BUSY_TIMEOUT_MS / 1000}
+        engine_kwargs = {"connect_args": {"timeout": _BUSY_TIMEOUT_MS / 1000}}
     with experimental_features():
         storage = RDBStorage(url, engine_kwargs=engine_kwargs)
     if path is not None:
@@ -202,13 +227,20 @@ def _check_content(url: str, *, create: bool) -> None:
         engine.dispose()
 
 
-def _prepare_tables(database: Database) -> None:
-    """Make our tables where they are missing; either way the database proves writable."""
+def _prepare_tables(database: Database, *, create: bool) -> None:
+    """Make our tables where they are missing, or only in the form of an older hpsearch.
+
+    Whoever may create them finds here that the database is writable; a reader takes no lock.
+    """
     with database.engine.begin() as connection:
         tables.metadata.create_all(connection)
         version = connection.execute(select(tables.schema.c.version)).scalar()
+        if version == tables.SCHEMA_VERSION and not create:
+            return
         if version is None:
             connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
         if version == 1:  # where a training's end had its precision, which is with its start now
             connection.execute(text("ALTER TABLE hpsearch_trainings DROP COLUMN precision"))
+        if version in (1, 2):  # which told a live owner by its process and its silence
+            connection.execute(text("DROP TABLE hpsearch_leases"))
         connection.execute(update(tables.schema).values(version=tables.SCHEMA_VERSION))

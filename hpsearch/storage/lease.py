@@ -1,22 +1,21 @@
 """The lease of a study: which search owns it, so that there is never a second one.
 
-A lease is one row. Its owner renews it while it lives; a process on this machine that is gone, or
-one elsewhere that has been silent for a minute, owns nothing any more.
+A lease is a lock, and a row that tells people who has it.
 """
 
 import os
 import socket
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
-import psutil
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from hpsearch.errors import StudyInUseError
 from hpsearch.storage.database import Database, utc_now
-from hpsearch.storage.tables import leases
-
-_SILENCE = timedelta(seconds=60)
+from hpsearch.storage.locks import study_lock
+from hpsearch.storage.tables import owners
 
 
 @dataclass(frozen=True)
@@ -29,27 +28,12 @@ class Owner:
 
 
 def live_owner(database: Database, study_id: int) -> Owner | None:
-    """The live search that owns the study, if there is one."""
+    """The search that owns the study, if there is one."""
+    if not study_lock(database, study_id).is_held():
+        return None
     with database.engine.connect() as connection:
-        return _live_owner(connection, study_id)
-
-
-def _live_owner(connection: Connection, study_id: int) -> Owner | None:
-    row = connection.execute(select(leases).where(leases.c.study_id == study_id)).one_or_none()
-    if row is None:
-        return None
-    if row.host == socket.gethostname():
-        alive = _process_started(row.pid) == row.process_started
-    else:
-        alive = utc_now() - row.renewed < _SILENCE
-    return Owner(row.pid, row.host, row.since) if alive else None
-
-
-def _process_started(pid: int) -> float | None:
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return None
+        row = connection.execute(select(owners).where(owners.c.study_id == study_id)).one_or_none()
+    return None if row is None else Owner(row.pid, row.host, row.since)
 
 
 class Lease:
@@ -61,39 +45,34 @@ class Lease:
 
     def __init__(self, database: Database, study_id: int, *, name: str) -> None:
         self._database = database
-        self._study_id = study_id
-        with database.engine.connect() as connection:
-            # take the write lock before looking, so of two searches one waits
-            if connection.dialect.name == "sqlite":
-                connection.execute(text("BEGIN IMMEDIATE"))
-            owner = _live_owner(connection, study_id)
-            if owner is not None:
-                raise StudyInUseError(
-                    f"study {name!r} is being searched by process {owner.pid} on {owner.host} "
-                    f"since {owner.since:%Y-%m-%d %H:%M} UTC; wait for it, stop it, or --name OTHER"
-                )
-            connection.execute(delete(leases).where(leases.c.study_id == study_id))
-            connection.execute(insert(leases).values(**self._row()))
-            connection.commit()
+        self._mine = owners.c.study_id == study_id
+        self._lock = study_lock(database, study_id)
+        if not self._lock.acquire():
+            raise StudyInUseError(_refusal(name, live_owner(database, study_id)))
+        owner = Owner(os.getpid(), socket.gethostname(), utc_now())
+        with database.engine.begin() as connection:
+            connection.execute(delete(owners).where(self._mine))
+            connection.execute(insert(owners).values(study_id=study_id, **asdict(owner)))
 
-    def _row(self) -> dict[str, object]:
-        now = utc_now()
-        return {
-            "study_id": self._study_id,
-            "pid": os.getpid(),
-            "process_started": psutil.Process().create_time(),
-            "host": socket.gethostname(),
-            "since": now,
-            "renewed": now,
-        }
+    def check(self) -> None:
+        """See that the study is still held.
 
-    def renew(self) -> None:
-        """Show that this search lives; the loop calls it every few seconds."""
-        statement = update(leases).where(leases.c.study_id == self._study_id)
-        with self._database.engine.begin() as connection:
-            connection.execute(statement.values(renewed=utc_now()))
+        Raises:
+            DatabaseLostError: its database is gone.
+        """
+        self._lock.check()
 
     def release(self) -> None:
         """Give the study back."""
-        with self._database.engine.begin() as connection:
-            connection.execute(delete(leases).where(leases.c.study_id == self._study_id))
+        # the row is for people; the lock is what counts
+        with suppress(SQLAlchemyError), self._database.engine.begin() as connection:
+            connection.execute(delete(owners).where(self._mine))
+        self._lock.release()
+
+
+def _refusal(name: str, owner: Owner | None) -> str:
+    by = "another process"
+    if owner is not None:
+        since = f"{owner.since:%Y-%m-%d %H:%M} UTC"
+        by = f"process {owner.pid} on {owner.host} since {since}"
+    return f"study {name!r} is being searched by {by}; wait for it, stop it, or --name OTHER"

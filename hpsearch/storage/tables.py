@@ -6,6 +6,7 @@ Optuna's, which survives a study's renaming. Times are UTC without offset, as Op
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     DateTime,
     Float,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -71,7 +72,7 @@ trainings = Table(
     metadata,
     *_training_columns(),
     Column("configuration", JSON, nullable=False),
-    Column("seed_value", Integer, nullable=False),  # what the random generators were seeded with
+    Column("seed_value", BigInteger, nullable=False),  # what the random generators were seeded with
     Column("num_parameters", Integer, nullable=False),
     Column("finished", DateTime, nullable=False),
 )
@@ -116,16 +117,12 @@ runs = Table(
     Column("environment", JSON, nullable=False),  # command line, versions, device, threads, split
 )
 
-# the search that owns a study at the moment
-leases = Table(
-    "hpsearch_leases",
+# the search that owns a study, or owned it last: for people, `locks` has what counts
+owners = Table(
+    "hpsearch_owners",
     metadata,
     Column("study_id", Integer, primary_key=True, autoincrement=False),
     Column("pid", Integer, nullable=False),
-    Column(
-        "process_started", Float, nullable=False
-    ),  # tells a process from a later one of its number
     Column("host", String(255), nullable=False),
     Column("since", DateTime, nullable=False),
-    Column("renewed", DateTime, nullable=False),
 )

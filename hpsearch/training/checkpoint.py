@@ -3,6 +3,7 @@
 The one before the newest is kept, too: should the newest be damaged, less is to be trained again.
 """
 
+import io
 import pickle
 import zipfile
 import zlib
@@ -25,10 +26,16 @@ class Resumable(Protocol):
 
 
 def save_checkpoint(path: Path, training: Resumable, *, plan: str) -> None:
-    """Write a training's state; `plan` is its plan's fingerprint."""
+    """Write a training's state; `plan` is its plan's fingerprint.
+
+    Raises:
+        OSError: it cannot be written; the checkpoints that were there are.
+    """
     newest, before = checkpoint_files(path)
+    state = io.BytesIO()  # where the disk is full, torch.save would raise what others raise, too
+    torch.save({"format": _FORMAT, "plan": plan, **training.state()}, state)
     with atomic_path(newest) as temporary:
-        torch.save({"format": _FORMAT, "plan": plan, **training.state()}, temporary)
+        temporary.write_bytes(state.getbuffer())
         if _is_whole(newest):  # a damaged one must not take the place of a good one
             newest.replace(before)
 

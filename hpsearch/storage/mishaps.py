@@ -1,0 +1,77 @@
+"""What can befall a database while a run writes to it, told in one line.
+
+A full or broken disk, a lock that is not given back, a lost server: the run ends and can be carried
+on, for every write is a transaction. A deleted SQLite file is written again from what the open
+connection still holds.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+from sqlalchemy.exc import SQLAlchemyError
+
+from hpsearch.errors import DatabaseLostError
+from hpsearch.storage.database import Database, open_database, reason_of, shown, sqlite_path
+
+_CARRY_ON = "the same command carries on"
+
+
+@contextmanager
+def open_for_run(url: str) -> Iterator[Database]:
+    """A database, made if it is not there, and open for as long as a run needs it.
+
+    Raises:
+        DatabaseError: it cannot be opened.
+        DatabaseLostError: it can be used no more.
+    """
+    database = open_database(url, create=True)
+    try:
+        yield database
+    except (SqlDatabaseError, StorageInternalError) as error:
+        raise DatabaseLostError(_told(database, reason_of(error))) from None
+    except DatabaseLostError as error:
+        raise DatabaseLostError(_told(database, str(error))) from None
+    finally:
+        database.close()
+
+
+def _told(database: Database, reason: str) -> str:
+    if database.is_in_place():
+        return f"{shown(database.url)}: {reason}; nothing recorded is lost; mended, {_CARRY_ON}"
+    path = sqlite_path(database.url)
+    assert path is not None
+    rescued = _rescue(database, path)
+    if rescued is None:
+        return f"{path} was deleted or replaced while the study ran, and its content is lost"
+    if rescued == path:
+        return f"{path} was deleted while the study ran; it has been written again, {_CARRY_ON}"
+    return f"{path} was replaced while the study ran; what it held is in {rescued}"
+
+
+def _rescue(database: Database, path: Path) -> Path | None:
+    """Write what an open connection holds of a deleted file to its place, or beside what is there.
+
+    Nothing, if the connection has nothing either.
+    """
+    rescued = path.with_name(f"{path.name}.rescued-{datetime.now():%Y%m%d-%H%M%S}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with database.engine.connect() as connection, closing(sqlite3.connect(rescued)) as copy:
+            held = connection.connection.driver_connection
+            assert isinstance(held, sqlite3.Connection)
+            held.execute("SELECT count(*) FROM studies")  # a new connection's file would be empty
+            held.backup(copy)
+    except (SQLAlchemyError, sqlite3.Error, OSError):
+        rescued.unlink(missing_ok=True)
+        return None
+    database.close()  # which may write to the old file's log
+    if path.exists():
+        return rescued
+    for log in ("-wal", "-shm"):
+        path.with_name(path.name + log).unlink(missing_ok=True)
+    return rescued.rename(path)
