@@ -278,7 +278,6 @@ def dashboard(
     with closing(open_database(_url(home, storage), create=False)) as database:
         if host not in ("127.0.0.1", "localhost", "::1"):
             say(f"warning: there is no log-in; whoever reaches {host} can change the studies")
-        say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
         serve_dashboard(database, home=Home(home), host=host, port=port)
 
 

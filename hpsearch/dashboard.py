@@ -1,6 +1,10 @@
 """optuna-dashboard on a study database."""
 
+import socket
+
+from hpsearch.errors import UserError
 from hpsearch.home import Home
+from hpsearch.output import say
 from hpsearch.storage.database import Database
 
 
@@ -8,8 +12,13 @@ def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> 
     """Serve optuna-dashboard until it is interrupted.
 
     Raises:
-        OSError: the address is not free.
+        UserError: there is no such address, or it is taken.
     """
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise UserError(f"{host}, port {port}: {error.strerror}") from None
+    say(f"dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
     from optuna.artifacts import FileSystemArtifactStore
     from optuna.storages import get_storage
     from optuna_dashboard import run_server

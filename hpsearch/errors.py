@@ -7,6 +7,7 @@
     · ChangedStudyError          the study file is not the one that the study was started with
     · StudyInUseError            another search owns the study
     · DatabaseError              a database that cannot be opened, read or written
+      - MissingDatabaseError     there is none yet
     · DataError                  a data set that is missing, damaged or not the right one
     · DeviceError                a device that is not there
     · NothingToShowError         a study without what was asked for
@@ -47,6 +48,10 @@ class StudyInUseError(UserError):
 
 class DatabaseError(UserError):
     """A database that is not one, cannot be written, or was made by something newer."""
+
+
+class MissingDatabaseError(DatabaseError):
+    """There is no database yet where one is to be read."""
 
 
 class DataError(UserError):

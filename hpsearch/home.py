@@ -26,14 +26,9 @@ class Home:
 
     @property
     def database_url(self) -> str:
-        """The default database, as SQLAlchemy names it.
-
-        Raises:
-            UserError: the folder's name cannot stand in a URL.
-        """
-        if "?" in str(self.root):
-            raise UserError(f"--home {self.root}: a database cannot be in a folder with '?'")
-        return f"sqlite:///{self.root / 'hpsearch.db'}"
+        """The default database, as SQLAlchemy names it."""
+        path = str(self.root / "hpsearch.db").replace("%", "%25").replace("?", "%3F")
+        return f"sqlite:///{path}"
 
     @property
     def cache(self) -> Path:
@@ -94,7 +89,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         temporary.touch()
     except OSError as error:
-        raise UserError(f"{path.parent} cannot be written to: {error.strerror}") from None
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
     try:
         yield temporary
         with temporary.open("rb+") as file:

@@ -1,6 +1,7 @@
 """Where a command's words go: results to stdout, everything else to stderr, tables to files."""
 
 import json
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 def check_folder(path: Path) -> None:
     """Refuse a path at which no file can be written, before any work is done for it."""
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):  # unlike Path.is_dir never an error, however long the name
         raise UserError(f"{path}: there is no folder {path.parent}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder, not a file")
 
 

@@ -30,7 +30,7 @@ from hpsearch.storage.database import shown
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.mishaps import open_for_run
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
-from hpsearch.study import leased, open_study, prepare_study
+from hpsearch.study import leased, open_study, prepare_study, refuse_changed_file
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a search does not need it
     from hpsearch.evaluate import Winner
@@ -89,21 +89,20 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
     placement = place_workers(
         request.device, workers=request.workers, workers_per_gpu=request.workers_per_gpu
     )
-    with (
-        _disk_failures_told(),
-        closing(start_executor(placement)) as executor,
-        open_for_run(request.storage) as database,
-    ):
+    with _disk_failures_told(), closing(start_executor(placement)) as executor:
+        if not request.restart:
+            refuse_changed_file(request.storage, spec)
         training_set = prepare_training_set(
             spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
         )
-        study = open_study(database, spec, training_set, home=home, restart=request.restart)
-        with leased(StudyRecord(database, study)) as lease, Interruption() as interruption:
-            record = StudyRecord(database, prepare_study(database, spec, training_set))
-            run = _Run(request, record, training_set, lease, observer, interruption)
-            if run.is_complete():
-                return run.stored_result()
-            return run.go(executor, placement)
+        with open_for_run(request.storage) as database:
+            study = open_study(database, spec, training_set, home=home, restart=request.restart)
+            with leased(StudyRecord(database, study)) as lease, Interruption() as interruption:
+                record = StudyRecord(database, prepare_study(database, spec, training_set))
+                run = _Run(request, record, training_set, lease, observer, interruption)
+                if run.is_complete():
+                    return run.stored_result()
+                return run.go(executor, placement)
 
 
 @contextmanager

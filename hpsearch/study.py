@@ -1,22 +1,26 @@
 """A study in the database: created, found unchanged, put aside, held."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Literal
 
 import optuna
 
 from hpsearch.data.training_set import TrainingSet
-from hpsearch.errors import ChangedStudyError
+from hpsearch.errors import ChangedStudyError, MissingDatabaseError
 from hpsearch.home import Home
 from hpsearch.pruners import build_pruner
 from hpsearch.samplers import build_sampler
 from hpsearch.spec import StudySpec
-from hpsearch.storage.database import Database
+from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.record import DOCUMENT, FINGERPRINT, SPLIT, StudyRecord
+
+_WAYS_ON = (
+    "use --name OTHER for a new study, or --restart, which keeps the old one under a dated name"
+)
 
 
 @contextmanager
@@ -33,6 +37,19 @@ def leased(record: StudyRecord) -> Iterator[Lease]:
         lease.release()
 
 
+def refuse_changed_file(url: str, spec: StudySpec) -> None:
+    """See that the study file is the one that a stored study was started with, if there is one.
+
+    Raises:
+        ChangedStudyError: it is another.
+    """
+    with suppress(MissingDatabaseError), closing(open_database(url, create=False)) as database:
+        if spec.name in database.study_names():
+            study = database.load_study(spec.name)
+            if not _is_blank(study, spec):
+                _check_file_unchanged(study, spec)
+
+
 def open_study(
     database: Database, spec: StudySpec, training_set: TrainingSet, *, home: Home, restart: bool
 ) -> optuna.Study:
@@ -42,26 +59,27 @@ def open_study(
         ChangedStudyError: the study file or the split is another than the stored study's.
         StudyInUseError: a study that is to be put aside is being searched.
     """
-    direction: Literal["maximize", "minimize"] = (
-        "maximize" if spec.objective == "val_accuracy" else "minimize"
-    )
     name = spec.name
     if name in database.study_names():
         study = database.load_study(name)
         if restart:
             with leased(StudyRecord(database, study)):
                 _put_aside(database, name, home)
-        elif not _is_blank(study, direction=direction):
+        elif not _is_blank(study, spec):
             _check_unchanged(study, spec, training_set)
     return optuna.create_study(
-        study_name=name, storage=database.storage, direction=direction, load_if_exists=True
+        study_name=name, storage=database.storage, direction=_direction(spec), load_if_exists=True
     )
 
 
-def _is_blank(study: optuna.Study, *, direction: str) -> bool:
+def _direction(spec: StudySpec) -> Literal["maximize", "minimize"]:
+    return "maximize" if spec.objective == "val_accuracy" else "minimize"
+
+
+def _is_blank(study: optuna.Study, spec: StudySpec) -> bool:
     """Whether a run was cut off between making the study and describing it."""
     described = FINGERPRINT in study.user_attrs or study.get_trials(deepcopy=False)
-    return not described and study.direction.name.lower() == direction
+    return not described and study.direction.name.lower() == _direction(spec)
 
 
 def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet) -> optuna.Study:
@@ -97,18 +115,19 @@ def _put_aside(database: Database, name: str, home: Home) -> None:
 
 
 def _check_unchanged(study: optuna.Study, spec: StudySpec, training_set: TrainingSet) -> None:
-    ways_on = (
-        "use --name OTHER for a new study, or --restart, which keeps the old one under a dated name"
-    )
+    _check_file_unchanged(study, spec)
+    if study.user_attrs.get(SPLIT) != training_set.fingerprint:
+        raise ChangedStudyError(
+            f"study {spec.name!r} was started with other images or another split; {_WAYS_ON}"
+        )
+
+
+def _check_file_unchanged(study: optuna.Study, spec: StudySpec) -> None:
     stored = study.user_attrs.get(DOCUMENT)
     if stored is None:
-        raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {ways_on}")
+        raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {_WAYS_ON}")
     if study.user_attrs.get(FINGERPRINT) != spec.fingerprint:
         changes = "; ".join(spec.differences(stored))
         raise ChangedStudyError(
-            f"study {spec.name!r} was started with another file: {changes}; {ways_on}"
-        )
-    if study.user_attrs.get(SPLIT) != training_set.fingerprint:
-        raise ChangedStudyError(
-            f"study {spec.name!r} was started with other images or another split; {ways_on}"
+            f"study {spec.name!r} was started with another file: {changes}; {_WAYS_ON}"
         )

@@ -179,10 +179,11 @@ BEFORE = progress(("COMPLETE", 9), ("RUNNING", 3), ("RUNNING", 0))
     [
         (BEFORE, 1),
         (progress(("COMPLETE", 9), ("RUNNING", 8), ("RUNNING", 0)), 1),
-        (progress(("COMPLETE", 9), ("RUNNING", 4), ("RUNNING", 1)), 0),
-        (progress(("COMPLETE", 9), ("FAIL", 3), ("RUNNING", 1)), 0),
+        (progress(("COMPLETE", 9), ("RUNNING", 4), ("RUNNING", 1)), 1),
+        (progress(("COMPLETE", 9), ("RUNNING", 5), ("RUNNING", 2)), 0),
+        (progress(("COMPLETE", 9), ("FAIL", 3), ("RUNNING", 2)), 0),
     ],
-    ids=["nothing", "one of two", "both", "one ended"],
+    ids=["nothing", "one of two", "what was on its way", "both", "one ended"],
 )
 def test_a_study_has_recovered_when_all_its_trials_go_on(now: Progress, num_pending: int) -> None:
     recoveries = Recoveries()

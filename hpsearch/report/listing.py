@@ -1,5 +1,7 @@
 """Lists: study files and stored studies, data sets, classes."""
 
+import os
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +10,11 @@ from rich.console import Console
 
 from hpsearch.catalogue import DATASETS, DatasetInfo
 from hpsearch.data.files import Labels, raw_folder
-from hpsearch.errors import StudyFileError
+from hpsearch.errors import MissingDatabaseError, StudyFileError
 from hpsearch.report.status import study_status
 from hpsearch.report.terminal import print_table
 from hpsearch.spec import load_study_file
-from hpsearch.storage.database import open_database, sqlite_path
+from hpsearch.storage.database import open_database
 from hpsearch.storage.record import DOCUMENT, StudyRecord
 from hpsearch.studyfiles import study_files
 
@@ -33,14 +35,11 @@ class StudyRow:
 def list_studies(url: str) -> list[StudyRow]:
     """Every study that can be run or looked at, by name."""
     rows = {name: _from_file(name, path) for name, path in study_files().items()}
-    path = sqlite_path(url)
-    if path is None or path.exists():
-        database = open_database(url, create=False)
+    with suppress(MissingDatabaseError), closing(open_database(url, create=False)) as database:
         for name in database.study_names():
             study = database.load_study(name)
             if DOCUMENT in study.user_attrs:
                 rows[name] = _from_record(StudyRecord(database, study), rows.get(name))
-        database.close()
     return [rows[name] for name in sorted(rows)]
 
 
@@ -117,7 +116,7 @@ def _where(info: DatasetInfo, data_dir: Path) -> str:
     if info.folder is None:
         return "ships with scikit-learn"
     folder = raw_folder(info, data_dir=data_dir)
-    return str(folder) if folder.is_dir() else "to be downloaded"
+    return str(folder) if os.path.isdir(folder) else "to be downloaded"
 
 
 def print_datasets(console: Console, rows: list[DatasetRow]) -> None:

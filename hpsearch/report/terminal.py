@@ -10,6 +10,7 @@ from hpsearch.durations import show_duration
 from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
 from hpsearch.report.top import TopRow, parameter_names
+from hpsearch.text import one_line
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need it
     from hpsearch.evaluate import Winner
@@ -30,7 +31,7 @@ def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequenc
 def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    return str(value)
+    return one_line(str(value))
 
 
 def print_top(console: Console, rows: list[TopRow]) -> None:

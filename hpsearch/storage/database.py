@@ -19,14 +19,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
-from hpsearch.errors import DatabaseError, UnknownStudyError
+from hpsearch.errors import DatabaseError, MissingDatabaseError, UnknownStudyError
 from hpsearch.storage import tables
 from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.writethrough import WriteThroughStorage
 from hpsearch.text import one_line
 
 _BUSY_TIMEOUT_MS = 60_000
-_OPTUNA_TABLE = "studies"
+_OPTUNA_TABLES = {"studies", "trials", "version_info"}  # some of them
 _URLS = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 _PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\bpassword=)[^&\s]*")
 
@@ -106,9 +106,11 @@ def sqlite_path(url: str) -> Path | None:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # of a port, say
         raise DatabaseError(f"--storage {shown(url)!r} is not a database URL; {_URLS}") from None
     backend = parsed.get_backend_name()
+    if backend == "sqlite" and parsed.host:
+        raise DatabaseError(f"--storage {shown(url)!r}: SQLite has no hosts; {_URLS}")
     if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
         return Path(parsed.database)
     if backend == "sqlite":
@@ -126,13 +128,17 @@ def open_database(url: str, *, create: bool) -> Database:
         create: make the database, or our tables in it, when they are not there.
 
     Raises:
-        DatabaseError: it is not there (and must not be made), not a database, not writable, made by
-            something newer, or its URL makes no sense.
+        MissingDatabaseError: it is not there, and must not be made.
+        DatabaseError: it is not a database, not writable, made by something newer, or its URL makes
+            no sense.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # what is new is ours to tell
     path = sqlite_path(url)
     if path is not None:
-        _check_file(path, create=create)
+        try:
+            _check_file(path, create=create)
+        except OSError as error:  # a name that is too long, a folder that may not be entered
+            raise DatabaseError(f"{path} cannot be used: {error.strerror}") from None
     try:
         _check_content(url, create=create)
         storage = _open_storage(url, path)
@@ -168,18 +174,14 @@ def _check_file(path: Path, *, create: bool) -> None:
     if path.is_dir():
         raise DatabaseError(f"{path} is a folder, not a database")
     if not path.exists() or path.stat().st_size == 0:
+        if any(folder.exists() and not folder.is_dir() for folder in path.parents):
+            raise DatabaseError(f"{path} cannot be made: not all above it are folders")
         if not create:
-            raise DatabaseError(f"no database at {path} yet; `hpsearch run` makes one")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseError(f"{path} cannot be made: {error.strerror}") from None
+            raise MissingDatabaseError(f"no database at {path} yet; `hpsearch run` makes one")
+        path.parent.mkdir(parents=True, exist_ok=True)
         return
-    try:
-        with path.open("rb") as file:
-            header = file.read(16)
-    except OSError as error:
-        raise DatabaseError(f"{path} cannot be read: {error.strerror}") from None
+    with path.open("rb") as file:
+        header = file.read(16)
     if header != b"SQLite format 3\0":
         raise DatabaseError(f"{path} is not an SQLite database")
     if not path.stat().st_mode & 0o222:  # root may write to it all the same, but should not
@@ -219,10 +221,10 @@ def _check_content(url: str, *, create: bool) -> None:
                     f"{shown(url)} was made by a newer hpsearch (its schema is {version}, this one "
                     f"knows {tables.SCHEMA_VERSION}); install that version or use another file"
                 )
+        elif there and not there >= _OPTUNA_TABLES:
+            raise DatabaseError(f"{shown(url)} belongs to another program; use another one")
         elif not create:
-            raise DatabaseError(f"{shown(url)} has no studies of hpsearch")
-        elif there and _OPTUNA_TABLE not in there:
-            raise DatabaseError(f"{shown(url)} belongs to another program; use another file")
+            raise MissingDatabaseError(f"{shown(url)} has no studies of hpsearch")
     finally:
         engine.dispose()
 
