@@ -35,10 +35,11 @@ from hpsearch.options import (
     WorkersOption,
     WorkersPerGpuOption,
 )
-from hpsearch.output import print_json, say, stdout, write_text
+from hpsearch.output import print_csv, print_json, say, stdout
 from hpsearch.text import one_line
 
 if TYPE_CHECKING:
+    from hpsearch.records import Objective
     from hpsearch.storage.record import StudyRecord
 
 app = typer.Typer(
@@ -121,7 +122,7 @@ def run(
     )
     result = watch_run(request)
     with _stored(spec.name, home, storage) as record:
-        print_result(stdout(), record, result)
+        print_result(stdout(), record, result, home=Home(home))
 
 
 @app.command()
@@ -132,7 +133,7 @@ def studies(
     from hpsearch.report.listing import list_studies, print_studies
 
     url = _url(home, storage)
-    listing = list_studies(url)
+    listing = list_studies(url, home=Home(home))
     if json_:
         print_json([asdict(row) for row in listing])
     else:
@@ -151,7 +152,7 @@ def status(
     from hpsearch.report.terminal import print_status
 
     with _stored(study, home, storage) as record:
-        state = study_status(record)
+        state = study_status(record, home=Home(home))
     if json_:
         print_json(asdict(state))
     else:
@@ -162,6 +163,9 @@ def status(
 def top(
     study: StudyOption,
     num: Annotated[int, typer.Option("-n", min=1, help="How many trials.")] = 5,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every trial by number, with its outcome and the reason.")
+    ] = False,
     csv: Annotated[
         str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
     ] = None,
@@ -169,25 +173,49 @@ def top(
     storage: StorageOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Show the best complete trials."""
+    """Show the best complete trials, or what became of all."""
     from hpsearch.report.status import document_of
-    from hpsearch.report.terminal import print_top
-    from hpsearch.report.top import top_csv, top_rows
 
     if csv is not None and json_:
         raise UserError("--csv and --json exclude each other")
     with _stored(study, home, storage) as record:
-        rows = top_rows(record, objective=document_of(record)["objective"], count=num)
+        objective = document_of(record)["objective"]
+        if all_:
+            _show_all(record, objective, csv=csv, json_=json_)
+        else:
+            _show_top(record, objective, num, csv=csv, json_=json_)
+
+
+def _show_top(
+    record: "StudyRecord", objective: "Objective", num: int, *, csv: str | None, json_: bool
+) -> None:
+    from hpsearch.report.terminal import print_top
+    from hpsearch.report.top import top_csv, top_rows
+
+    rows = top_rows(record, objective=objective, count=num)
     if not rows:
-        raise NothingToShowError(f"study {study!r} has no complete trial yet")
+        raise NothingToShowError(f"study {record.name!r} has no complete trial yet")
     if json_:
         print_json([asdict(row) for row in rows])
-    elif csv == "-":
-        sys.stdout.write(top_csv(rows))
     elif csv is not None:
-        write_text(Path(csv), top_csv(rows))
+        print_csv(top_csv(rows), to=csv)
     else:
         print_top(stdout(), rows)
+
+
+def _show_all(
+    record: "StudyRecord", objective: "Objective", *, csv: str | None, json_: bool
+) -> None:
+    from hpsearch.report.terminal import print_trials
+    from hpsearch.report.trials import trial_rows, trials_csv
+
+    rows = trial_rows(record, objective=objective)
+    if json_:
+        print_json([asdict(row) for row in rows])
+    elif csv is not None:
+        print_csv(trials_csv(rows), to=csv)
+    else:
+        print_trials(stdout(), rows)
 
 
 @app.command()

@@ -10,7 +10,7 @@ runs/                            --home, or HPSEARCH_HOME
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,14 @@ class Home:
     def checkpoint(self, study: str, key: TrainingKey) -> Path:
         """The checkpoint of one training."""
         return self.checkpoints(study) / f"{key}.pt"
+
+    def checkpoint_bytes(self, study: str) -> int:
+        """The size of a study's checkpoints; they come and go while it is searched."""
+        size = 0
+        for path in self.checkpoints(study).glob("*"):
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
 
     def artifacts(self, study: str) -> Path:
         """The folder of what a study leaves for use elsewhere."""

@@ -39,6 +39,14 @@ def print_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def print_csv(text: str, *, to: str) -> None:
+    """A command's table, into a file or, for '-', on stdout."""
+    if to == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(Path(to), text)
+
+
 def say(line: str) -> None:
     """One line on stderr."""
     with suppress(OSError):

@@ -178,6 +178,7 @@ class _Run:
             plain=request.plain,
             trial_timeout_s=request.trial_timeout_s,
         )
+        session.forget_finished_checkpoints()
         end: SearchEnd = "budget"
         if request.trials is not None:
             end = Search(session).run(trials=request.trials, timeout_s=request.timeout_s)

@@ -7,6 +7,7 @@ from typing import TextIO, cast
 from rich.console import Console
 
 from hpsearch.errors import InterruptedRunError, RunFailedError
+from hpsearch.home import Home
 from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
 from hpsearch.report.status import study_status
@@ -45,13 +46,13 @@ def _heading(request: RunRequest) -> str:
     return f"database: {shown(url)}\nwatch it: {command}"
 
 
-def print_result(console: Console, record: StudyRecord, result: RunResult) -> None:
+def print_result(console: Console, record: StudyRecord, result: RunResult, *, home: Home) -> None:
     """Why the search ended, its best trials, the winner and its test.
 
     Raises:
         RunFailedError: no trial was completed.
     """
-    state = study_status(record)
+    state = study_status(record, home=home)
     rows = top_rows(record, objective=state.objective, count=5)
     _print(console, end_line(state, end=result.end))
     if not rows:

@@ -63,6 +63,14 @@ class Session:
         for path in checkpoint_files(self.home.checkpoint(self.record.name, key)):
             path.unlink(missing_ok=True)
 
+    def forget_finished_checkpoints(self) -> None:
+        """Remove the checkpoints that a killed run left of trainings that are over."""
+        folder = self.home.checkpoints(self.record.name)
+        left = {path.name for path in folder.glob("*")}
+        for key in self.record.finished() if left else ():
+            if self.home.checkpoint(self.record.name, key).name in left:
+                self.forget_checkpoint(key)
+
 
 def plan_training(
     spec: StudySpec,

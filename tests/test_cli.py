@@ -137,6 +137,52 @@ def at(finished: Path) -> tuple[str, ...]:
     return "--study", "small", "--home", str(finished / "runs")
 
 
+def test_top_all_tells_what_became_of_every_trial(
+    hpsearch: CommandLine, finished: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished / "runs", copy)
+    database = sqlite3.connect(copy / "hpsearch.db")
+    with closing(database), database:
+        reason = json.dumps('=1+2, it said "no" \x1b[2J')
+        for statement in (
+            "UPDATE trials SET state = 'FAIL' WHERE number = 1",
+            "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL WHERE number = 2",
+            "UPDATE trial_user_attributes SET value_json = '\"error\"'"
+            " WHERE key = 'outcome' AND trial_id = 2",
+        ):
+            database.execute(statement)
+        insert = "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (2, ?, ?)"
+        database.execute(insert, ("reason", reason))
+    options = ("--study", "small", "--home", str(copy), "--all")
+    rows = json.loads(hpsearch("top", *options, "--json").out)
+    assert [row["trial"] for row in rows] == [0, 1, 2, 3]
+    assert [row["outcome"] for row in rows] == ["complete", "error", "running", "complete"]
+    assert rows[1]["reason"] == '=1+2, it said "no" \x1b[2J'
+    assert rows[2]["end"] == ""
+    table = list(csv.DictReader(io.StringIO(hpsearch("top", *options, "--csv", "-").out)))
+    assert [float(row["value"]) for row in table] == [row["value"] for row in rows]
+    assert table[1]["reason"].startswith("'=1+2"), "no formula"
+    lines = hpsearch("top", *options).out.splitlines()
+    assert len(lines) == 5
+    assert "error" in lines[2]
+    assert "\x1b" not in lines[2]
+
+
+def test_a_password_is_in_no_record_and_no_line(
+    hpsearch: CommandLine, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql+psycopg://me:secret@127.0.0.1:1/db"
+    for command in (("run", "--study", "cnn-digits"), ("status", "--study", "s"), ("studies",)):
+        answer = hpsearch(*command, "--storage", url)
+        assert answer.status == 2
+        assert "me:***@" in answer.err
+        assert "secret" not in answer.err + answer.out
+    monkeypatch.setenv("HPSEARCH_STORAGE", url)
+    answer = hpsearch("status", "--study", "small")
+    assert (answer.status, "secret" in answer.err) == (2, False)
+
+
 def test_status_json_has_what_the_documentation_promises(
     hpsearch: CommandLine, finished: Path
 ) -> None:

@@ -8,6 +8,7 @@ from small_studies import Bench, FakeExecutor, Seen, bench, epoch, small_study, 
 from hpsearch.dispatcher import MAX_DEATHS, Dispatcher
 from hpsearch.errors import InterruptedRunError
 from hpsearch.executors.messages import (
+    CheckpointFailed,
     EpochFinished,
     Event,
     Task,
@@ -222,6 +223,19 @@ def test_the_observer_hears_why_a_task_is_started_again(study: Bench) -> None:
         "it ended with status -9; it goes on from its checkpoint in another",
         "out of memory beside others; again, alone",
     ]
+
+
+def test_the_observer_hears_once_that_a_trainings_checkpoints_cannot_be_written(
+    study: Bench,
+) -> None:
+    study.observer = observer = Reasons()
+    failed = CheckpointFailed(KEY, "no checkpoint: No space left on device")
+    executor = FakeExecutor(lambda task: [failed, failed, *trained(task.key, 0.5, 0.6)])
+    dispatcher = study.dispatcher(executor)
+    for _ in range(2):
+        dispatcher.submit(study.task(0), known=study.record.epochs(KEY))
+        assert isinstance(drain(dispatcher)[-1], TrainingFinished)
+    assert observer.reasons == [failed.reason] * 2, "once in each of its lives"
 
 
 def test_nothing_more_is_heard_of_a_stopped_task(study: Bench) -> None:

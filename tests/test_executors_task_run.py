@@ -17,6 +17,7 @@ from hpsearch.data.tensors import load_device_data
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.executors import task_run
 from hpsearch.executors.messages import (
+    CheckpointFailed,
     EpochFinished,
     Event,
     Task,
@@ -92,6 +93,20 @@ def test_a_checkpoint_is_left_while_training(
     monkeypatch.undo()
     continued = begin(make_plan(digits), tmp_path)
     assert len(metrics_of(list(continued.events()))) == 3
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_and_the_training_goes_on(
+    digits: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_run, "_CHECKPOINT_EVERY_S", 0.0)
+    (tmp_path / "full").touch()
+    task = replace(begin(make_plan(digits), tmp_path).task, checkpoint=tmp_path / "full" / "a.pt")
+    run = TaskRun(task, load_device_data(digits, device=CPU), device=CPU)
+    _, *events, last = run.events()
+    assert [type(event) for event in events] == [CheckpointFailed, EpochFinished] * 3
+    assert isinstance(last, TrainingFinished)
+    assert isinstance(events[0], CheckpointFailed)
+    assert "full" in events[0].reason
 
 
 def test_a_damaged_checkpoint_starts_the_task_over(digits: TrainingSet, tmp_path: Path) -> None:

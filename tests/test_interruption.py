@@ -5,7 +5,7 @@ import pytest
 
 from hpsearch.interruption import Interruption
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -31,3 +31,15 @@ def test_the_handlers_of_before_come_back(number: signal.Signals) -> None:
     with Interruption():
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
+
+
+def test_what_the_user_has_ignored_stays_ignored() -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interruption.requested
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -11,6 +11,7 @@ from rich.console import Console
 from hpsearch.catalogue import DATASETS, DatasetInfo
 from hpsearch.data.files import Labels, raw_folder
 from hpsearch.errors import MissingDatabaseError, StudyFileError
+from hpsearch.home import Home
 from hpsearch.report.status import study_status
 from hpsearch.report.terminal import print_table
 from hpsearch.spec import load_study_file
@@ -32,14 +33,14 @@ class StudyRow:
     description: str
 
 
-def list_studies(url: str) -> list[StudyRow]:
+def list_studies(url: str, *, home: Home) -> list[StudyRow]:
     """Every study that can be run or looked at, by name."""
     rows = {name: _from_file(name, path) for name, path in study_files().items()}
     with suppress(MissingDatabaseError), closing(open_database(url, create=False)) as database:
         for name in database.study_names():
             study = database.load_study(name)
             if DOCUMENT in study.user_attrs:
-                rows[name] = _from_record(StudyRecord(database, study), rows.get(name))
+                rows[name] = _from_record(StudyRecord(database, study), rows.get(name), home=home)
     return [rows[name] for name in sorted(rows)]
 
 
@@ -51,8 +52,8 @@ def _from_file(name: str, path: Path) -> StudyRow:
     return StudyRow(name, str(path), False, state, None, None, description)
 
 
-def _from_record(record: StudyRecord, file: StudyRow | None) -> StudyRow:
-    status = study_status(record)
+def _from_record(record: StudyRecord, file: StudyRow | None, *, home: Home) -> StudyRow:
+    status = study_status(record, home=home)
     counts = status.trials
     finished = counts.complete + counts.pruned + counts.failed
     running = f", running as process {status.owner.pid}" if status.owner else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
 from hpsearch.report.top import local_time
 from hpsearch.space import Scalar
@@ -84,6 +85,7 @@ class StudyStatus:
     train_seconds: float
     seconds_saved: float  # the epochs saved, each at its trial's mean time
     wall_seconds: float  # over all runs, from start to end
+    checkpoint_bytes: int  # of trainings that can be carried on
     methods: dict[str, int]  # how many trials were computed how; see records.Method
     test: TestResult | None
     owner: OwnerInfo | None
@@ -95,7 +97,7 @@ def document_of(record: StudyRecord) -> dict[str, Any]:
     return document
 
 
-def study_status(record: StudyRecord) -> StudyStatus:
+def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
     """Read a study's state."""
     document = document_of(record)
     objective: Objective = document["objective"]
@@ -139,6 +141,7 @@ def study_status(record: StudyRecord) -> StudyStatus:
         train_seconds=sum(m.duration_s for epochs in histories.values() for m in epochs),
         seconds_saved=sum(seconds for _, seconds in saved),
         wall_seconds=sum((run.last_alive - run.started).total_seconds() for run in runs),
+        checkpoint_bytes=home.checkpoint_bytes(record.name),
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
         test=_test_result(record, trained),
         owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,

@@ -10,6 +10,7 @@ from hpsearch.durations import show_duration
 from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
 from hpsearch.report.top import TopRow, parameter_names
+from hpsearch.report.trials import TrialRow
 from hpsearch.text import one_line
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need it
@@ -46,6 +47,25 @@ def print_top(console: Console, rows: list[TopRow]) -> None:
             + [row.params.get(name, "") for name in names]
             + [round(row.val_accuracy, 4), round(row.val_loss, 4)]
             + [round(row.accuracy, 4), round(row.loss, 4), row.epochs, round(row.duration_s, 1)]
+            for row in rows
+        ],
+    )
+
+
+def print_trials(console: Console, rows: list[TrialRow]) -> None:
+    """Every trial with its outcome; parameters are left to CSV and JSON."""
+    print_table(
+        console,
+        ["trial", "outcome", "value", "epochs", "duration_s", "reason"],
+        [
+            [
+                row.trial,
+                row.outcome,
+                "" if row.value is None else round(row.value, 4),
+                row.epochs,
+                round(row.duration_s, 1),
+                row.reason,
+            ]
             for row in rows
         ],
     )
@@ -133,6 +153,8 @@ def print_status(console: Console, status: StudyStatus) -> None:
         f"{show_duration(status.train_seconds)} of training in {status.epochs_trained:,} epochs"
     )
     lines.append(saved_line(status))
+    if status.checkpoint_bytes:
+        lines.append(f"checkpoints: {status.checkpoint_bytes / 1e6:,.1f} MB")
     if status.methods:
         methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
         lines.append("computed: " + "; ".join(methods))

@@ -1,12 +1,12 @@
 """The top table: the best complete trials, with the columns of the write-ups, as rows and CSV."""
 
-import csv
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol
 
 from hpsearch.records import Objective, TrainingKey, best_epoch
+from hpsearch.report.spreadsheet import csv_text
 from hpsearch.space import Scalar
 from hpsearch.storage.record import StudyRecord, rank_trials
 
@@ -73,7 +73,12 @@ def local_time(stored: datetime | None) -> str:
     return stored.replace(tzinfo=UTC).astimezone().isoformat(timespec="seconds")
 
 
-def parameter_names(rows: list[TopRow]) -> list[str]:
+class _WithParameters(Protocol):
+    @property
+    def params(self) -> dict[str, Scalar]: ...
+
+
+def parameter_names(rows: Sequence[_WithParameters]) -> list[str]:
     """Every parameter that any row has, in the order of first appearance."""
     return list(dict.fromkeys(name for row in rows for name in row.params))
 
@@ -81,11 +86,12 @@ def parameter_names(rows: list[TopRow]) -> list[str]:
 def top_csv(rows: list[TopRow]) -> str:
     """The rows as RFC 4180 CSV in full precision, the parameters spread out after `trial`."""
     names = parameter_names(rows)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["rank", "trial", *names, *_MEASURES])
-    for row in rows:
-        values: list[Any] = [row.params.get(name, "") for name in names]
-        measures = [getattr(row, measure) for measure in _MEASURES]
-        writer.writerow([row.rank, row.trial, *values, *measures])
-    return text.getvalue()
+    return csv_text(
+        ["rank", "trial", *names, *_MEASURES],
+        [
+            [row.rank, row.trial]
+            + [row.params.get(name) for name in names]
+            + [getattr(row, measure) for measure in _MEASURES]
+            for row in rows
+        ],
+    )

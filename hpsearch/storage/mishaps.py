@@ -13,11 +13,12 @@ from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from hpsearch.errors import DatabaseLostError
 from hpsearch.storage.database import Database, open_database, reason_of, shown, sqlite_path
 
+_OURS = (IntegrityError, ProgrammingError, DataError)  # a fault of the program, not a mishap
 _CARRY_ON = "the same command carries on"
 
 
@@ -33,6 +34,8 @@ def open_for_run(url: str) -> Iterator[Database]:
     try:
         yield database
     except (SqlDatabaseError, StorageInternalError) as error:
+        if isinstance(error, _OURS) or isinstance(error.__cause__, _OURS):
+            raise
         raise DatabaseLostError(_told(database, reason_of(error))) from None
     except DatabaseLostError as error:
         raise DatabaseLostError(_told(database, str(error))) from None

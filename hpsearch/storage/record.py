@@ -201,6 +201,15 @@ class StudyRecord:
                 )
         return found
 
+    def finished(self) -> set[TrainingKey]:
+        """The trainings that are over: trials that have ended, finalists and winners."""
+        trials = self.study.get_trials(deepcopy=False, states=FINISHED)
+        return {
+            *(TrainingKey("search", trial.number) for trial in trials),
+            *self.trainings(role="finalist"),
+            *self.trainings(role="winner"),
+        }
+
     def start_reading(self, trial: int) -> int:
         """Record that the test set is about to be read, before it is; returns the reading's id."""
         values = {"study_id": self.study_id, "trial": trial, "started": utc_now()}
