@@ -1,5 +1,6 @@
 """Searches that are killed or interrupted from outside, and carried on: real processes."""
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -25,7 +26,7 @@ from hpsearch.spec import load_study_file
 from hpsearch.training.epochs import Training
 from hpsearch.training.plan import Plan
 
-EPOCHS, TRIALS = 60, 4
+EPOCHS, TRIALS = 150, 4
 STUDY = f"""
 dataset = "digits"
 model = "mlp"
@@ -86,6 +87,8 @@ def stop(folder: Path, number: signal.Signals) -> Stopped:
         workers = [child.pid for child in psutil.Process(search.pid).children()]
         with pytest.raises(StudyInUseError) as refusal:
             run_small(load_study_file(file), home)
+        if number == signal.SIGKILL:  # a stopped worker cannot notice that the search is gone
+            os.kill(workers[0], signal.SIGSTOP)
         search.send_signal(number)
         _, stderr = search.communicate(timeout=60)
     with stored(home, "killed") as record:

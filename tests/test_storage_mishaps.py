@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -135,8 +135,9 @@ def test_a_full_disk_ends_the_run_with_a_line_and_nothing_is_wrong(
 
     def fill() -> None:
         for connection in connections:
-            (count,) = connection.execute("PRAGMA page_count").fetchone()
-            connection.execute(f"PRAGMA max_page_count = {count + pages}")
+            with suppress(sqlite3.ProgrammingError):  # it is closed
+                (count,) = connection.execute("PRAGMA page_count").fetchone()
+                connection.execute(f"PRAGMA max_page_count = {count + pages}")
 
     monkeypatch.setattr(database_module, "_set_pragmas", noted)
     spec = small_study(search={"trials": TRIALS * 40}, training={"epochs": EPOCHS})

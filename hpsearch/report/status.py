@@ -15,6 +15,7 @@ from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
     OUTCOME,
+    Run,
     StudyRecord,
     TestReading,
     is_duplicate,
@@ -140,12 +141,17 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         epochs_saved=sum(epochs for epochs, _ in saved),
         train_seconds=sum(m.duration_s for epochs in histories.values() for m in epochs),
         seconds_saved=sum(seconds for _, seconds in saved),
-        wall_seconds=sum((run.last_alive - run.started).total_seconds() for run in runs),
+        wall_seconds=sum(_wall_s(run) for run in runs),
         checkpoint_bytes=home.checkpoint_bytes(record.name),
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
         test=_test_result(record, trained),
         owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
     )
+
+
+def _wall_s(run: Run) -> float:
+    """From its start to its end by the clock, which may have been put back."""
+    return max(0.0, (run.last_alive - run.started).total_seconds())
 
 
 def _saved(epochs: list[EpochMetrics], at_most: int) -> tuple[int, float]:
