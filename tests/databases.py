@@ -16,6 +16,10 @@ from hpsearch.storage.database import open_database
 
 SERVER = os.environ.get("HPSEARCH_TEST_POSTGRESQL")  # a URL whose user may create databases
 KINDS = ("sqlite", "postgresql")
+DISCONNECT_OTHERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 _numbers = count()
 
 

@@ -10,8 +10,9 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import pytest
+from databases import DISCONNECT_OTHERS
 from small_studies import make_database, new_database
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from hpsearch.errors import DatabaseLostError, StudyInUseError
 from hpsearch.home import Home
@@ -137,12 +138,8 @@ def _lose(database: Database) -> None:
     if path is not None:
         path.unlink()
         return
-    others = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
     with database.engine.connect() as connection:
-        connection.execute(others)
+        connection.execute(DISCONNECT_OTHERS)
 
 
 def test_of_searches_that_start_at_once_one_gets_the_study(home: Home) -> None:
@@ -155,10 +152,14 @@ def test_of_searches_that_start_at_once_one_gets_the_study(home: Home) -> None:
         with closing(open_database(home.database_url, create=False)) as database:
             barrier.wait()
             try:
-                taken.append(Lease(database, STUDY, name="small"))
+                lease = Lease(database, STUDY, name="small")
             except StudyInUseError as refusal:
                 refused.append(refusal)
+                barrier.wait()
+                return
             barrier.wait()
+            taken.append(lease)
+            lease.release()
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:

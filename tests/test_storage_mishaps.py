@@ -4,9 +4,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from databases import DISCONNECT_OTHERS, home_of
 from small_studies import Seen, make_database, numbers_of, run_small, small_study, stored
+from sqlalchemy import create_engine
 
 from hpsearch import run as run_module
 from hpsearch.errors import DatabaseLostError
@@ -151,3 +154,20 @@ def test_a_full_disk_ends_the_run_with_a_line_and_nothing_is_wrong(
         assert [trial.number for trial in record.study.trials] == list(range(trials))
         for key, epochs in numbers_of(record).items():
             assert [row[0] for row in epochs] == list(range(1, EPOCHS + 1)), key
+
+
+@pytest.mark.usefixtures("checked_often")
+def test_a_lost_connection_ends_the_run_with_a_line_and_nothing_is_wrong(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    with home_of("postgresql", tmp_path / "runs") as home:
+
+        def disconnect() -> None:
+            engine = create_engine(home.database_url)
+            with engine.connect() as connection:
+                connection.execute(DISCONNECT_OTHERS)
+            engine.dispose()
+
+        with pytest.raises(DatabaseLostError, match=r"nothing recorded is lost; mended, the same"):
+            run_small(SPEC, home, observer=Mishap(disconnect))
+        check_carried_on(home, undisturbed)
