@@ -17,6 +17,8 @@ from pathlib import Path
 from hpsearch.errors import UserError
 from hpsearch.records import TrainingKey
 
+_TEMPORARY = ".tmp"
+
 
 @dataclass(frozen=True)
 class Home:
@@ -83,6 +85,11 @@ def checkpoint_files(checkpoint: Path) -> tuple[Path, Path]:
     return checkpoint, checkpoint.with_name(f"{checkpoint.name}.before")
 
 
+def temporary_files(path: Path) -> Iterator[Path]:
+    """What processes that were killed while they wrote a file left beside it."""
+    return path.parent.glob(f".{path.name}.*{_TEMPORARY}")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place on leaving, whole or not at all.
@@ -94,7 +101,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
         temporary.touch()
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,7 +1,28 @@
 """Ctrl-C, SIGTERM and SIGHUP as a flag that a loop looks at: nothing is cut in the middle."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """While in the context, SIGTERM and SIGHUP raise as Ctrl-C does, unless they are ignored.
+
+    Raises:
+        KeyboardInterrupt: on either.
+    """
+    previous = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class Interruption:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.home import Home
+from hpsearch.interruption import ended_by_signals
 from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
 from hpsearch.report.status import study_status
@@ -26,9 +27,12 @@ def watch_run(request: RunRequest) -> RunResult:
     """
     try:
         console = Console(file=cast("TextIO", LastingStderr()))
-        with open_progress(
-            console, objective=request.spec.objective, heading=_heading(request)
-        ) as observer:
+        with (
+            ended_by_signals(),
+            open_progress(
+                console, objective=request.spec.objective, heading=_heading(request)
+            ) as observer,
+        ):
             return run_study(request, observer=observer)
     except (InterruptedRunError, KeyboardInterrupt):
         words = [shown(word) for word in sys.argv[1:] if word != "--restart"]

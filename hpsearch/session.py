@@ -12,7 +12,7 @@ from hpsearch.configuration import Configuration
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.executors.messages import Task
-from hpsearch.home import Home, atomic_path, checkpoint_files
+from hpsearch.home import Home, atomic_path, checkpoint_files, temporary_files
 from hpsearch.records import Role, TrainingKey
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import StudyRecord
@@ -60,7 +60,8 @@ class Session:
 
     def forget_checkpoint(self, key: TrainingKey) -> None:
         """Remove the checkpoints of a training that is over and recorded."""
-        for path in checkpoint_files(self.home.checkpoint(self.record.name, key)):
+        checkpoint = self.home.checkpoint(self.record.name, key)
+        for path in [*checkpoint_files(checkpoint), *temporary_files(checkpoint)]:
             path.unlink(missing_ok=True)
 
     def forget_finished_checkpoints(self) -> None:
@@ -68,7 +69,7 @@ class Session:
         folder = self.home.checkpoints(self.record.name)
         left = {path.name for path in folder.glob("*")}
         for key in self.record.finished() if left else ():
-            if self.home.checkpoint(self.record.name, key).name in left:
+            if any(self.home.checkpoint(self.record.name, key).name in name for name in left):
                 self.forget_checkpoint(key)
 
 

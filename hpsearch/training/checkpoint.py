@@ -1,12 +1,13 @@
 """Checkpoints of trainings under way: written whole or not at all, read without running code.
 
-The one before the newest is kept, too: should the newest be damaged, less is to be trained again.
+A file is the SHA-256 of what follows it, and that is `torch.save`'s archive: the archive's own
+checksums cover its tensors, but not where it says that they are. The checkpoint before the newest
+is kept, too: should the newest be damaged, less is to be trained again.
 """
 
+import hashlib
 import io
 import pickle
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ import torch
 from hpsearch.home import atomic_path, checkpoint_files
 
 _FORMAT = 2  # of what `Training.state` returns
+_DIGEST_BYTES = 32
 
 
 class Resumable(Protocol):
@@ -32,11 +34,12 @@ def save_checkpoint(path: Path, training: Resumable, *, plan: str) -> None:
         OSError: it cannot be written; the checkpoints that were there are.
     """
     newest, before = checkpoint_files(path)
-    state = io.BytesIO()  # where the disk is full, torch.save would raise what others raise, too
-    torch.save({"format": _FORMAT, "plan": plan, **training.state()}, state)
+    archive = io.BytesIO()
+    torch.save({"format": _FORMAT, "plan": plan, **training.state()}, archive)
+    content = archive.getvalue()
     with atomic_path(newest) as temporary:
-        temporary.write_bytes(state.getbuffer())
-        if _is_whole(newest):  # a damaged one must not take the place of a good one
+        temporary.write_bytes(hashlib.sha256(content).digest() + content)
+        if _read(newest) is not None:  # a damaged one must not take the place of a good one
             newest.replace(before)
 
 
@@ -46,12 +49,13 @@ def load_checkpoint(path: Path, training: Resumable, *, plan: str, device: torch
 
 
 def _load(path: Path, training: Resumable, *, plan: str, device: torch.device) -> bool:
-    if not _is_whole(path):
+    content = _read(path)
+    if content is None:
         return False  # none, or damaged: the training starts over and gives the same numbers
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     except (RuntimeError, pickle.UnpicklingError):
-        return False  # an archive, but none of ours
+        return False  # whole, but none of ours
     if not isinstance(state, dict):
         return False
     if (state.pop("format", None), state.pop("plan", None)) != (_FORMAT, plan):
@@ -60,10 +64,11 @@ def _load(path: Path, training: Resumable, *, plan: str, device: torch.device) -
     return True
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether every part of the archive has its checksum, which torch.load does not look at."""
+def _read(path: Path) -> bytes | None:
+    """The archive in a checkpoint; None if it is not there, or not as it was written."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, zlib.error):
-        return False
+        file = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = file[:_DIGEST_BYTES], file[_DIGEST_BYTES:]
+    return content if hashlib.sha256(content).digest() == digest else None
