@@ -32,6 +32,12 @@ from hpsearch.records import TrainingKey
 from hpsearch.storage.database import utc_now
 from hpsearch.storage.record import FinishedTraining
 
+
+@pytest.fixture
+def home(any_home: Home) -> Home:
+    return any_home
+
+
 # by hand: the best epoch of each finalist's three seeds
 FINALISTS = {
     4: [[0.5, 0.99], [0.7, 0.6], [0.71]],  # the best single training, mean 0.8

@@ -10,6 +10,7 @@ others wait here until it has ended.
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -221,7 +222,7 @@ class LocalExecutor:
             if self._idle_deaths > _MAX_IDLE_DEATHS:
                 raise RunFailedError("workers die before they are given anything; see above")
             return []
-        return [WorkerLost(process.key, f"its worker ended with status {process.popen.returncode}")]
+        return [WorkerLost(process.key, _how_it_ended(process.popen.returncode))]
 
     def _restart(self, process: _Process) -> None:
         _end(process)
@@ -249,6 +250,14 @@ def _start(device: str) -> _Process:
     )
     theirs.close()
     return _Process(device, popen, Connection(ours.detach()))
+
+
+def _how_it_ended(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "its worker was killed, by the kernel if memory ran out"
+    if status < 0:
+        return f"its worker was ended by signal {-status}"
+    return f"its worker ended with status {status}"
 
 
 def _physical_gpu(index: int) -> str:
