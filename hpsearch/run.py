@@ -111,7 +111,9 @@ def _disk_failures_told() -> Iterator[None]:
         yield
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        reason = f"{where}{error.strerror or error}; mended, the same command carries on"
+        reason = (
+            f"{where}{error.strerror or error}; once that is mended, the same command carries on"
+        )
         raise RunFailedError(reason) from None
 
 

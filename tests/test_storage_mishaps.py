@@ -168,6 +168,8 @@ def test_a_lost_connection_ends_the_run_with_a_line_and_nothing_is_wrong(
                 connection.execute(DISCONNECT_OTHERS)
             engine.dispose()
 
-        with pytest.raises(DatabaseLostError, match=r"nothing recorded is lost; mended, the same"):
+        with pytest.raises(
+            DatabaseLostError, match=r"nothing recorded is lost, and once that is mended, the same"
+        ):
             run_small(SPEC, home, observer=Mishap(disconnect))
         check_carried_on(home, undisturbed)

@@ -45,14 +45,15 @@ def open_for_run(url: str) -> Iterator[Database]:
 
 def _told(database: Database, reason: str) -> str:
     if database.is_in_place():
-        return f"{shown(database.url)}: {reason}; nothing recorded is lost; mended, {_CARRY_ON}"
+        url = shown(database.url)
+        return f"{url}: {reason}; nothing recorded is lost, and once that is mended, {_CARRY_ON}"
     path = sqlite_path(database.url)
     assert path is not None
     rescued = _rescue(database, path)
     if rescued is None:
         return f"{path} was deleted or replaced while the study ran, and its content is lost"
     if rescued == path:
-        return f"{path} was deleted while the study ran; it has been written again, {_CARRY_ON}"
+        return f"{path} was deleted while the study ran; it has been written again, and {_CARRY_ON}"
     return f"{path} was replaced while the study ran; what it held is in {rescued}"
 
 
