@@ -111,10 +111,8 @@ def _disk_failures_told() -> Iterator[None]:
         yield
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        reason = (
-            f"{where}{error.strerror or error}; once that is mended, the same command carries on"
-        )
-        raise RunFailedError(reason) from None
+        what = f"{where}{error.strerror or error}"
+        raise RunFailedError(f"{what}; once that is mended, the same command carries on") from None
 
 
 class _Run:
