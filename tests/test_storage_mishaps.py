@@ -168,7 +168,6 @@ def test_a_lost_connection_ends_the_run_with_a_line_and_nothing_is_wrong(
                 connection.execute(DISCONNECT_OTHERS)
             engine.dispose()
 
-        with pytest.raises(
-            DatabaseLostError, match="nothing recorded is lost, and once that":
+        with pytest.raises(DatabaseLostError, match="nothing recorded is lost, and once that"):
             run_small(SPEC, home, observer=Mishap(disconnect))
         check_carried_on(home, undisturbed)
