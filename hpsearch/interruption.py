@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """While in the context, SIGTERM and SIGHUP raise as Ctrl-C does, unless they are ignored.
@@ -25,6 +28,12 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def ignore_signals() -> None:
+    """Let nothing disturb the end of this process, which is near; an impatient user sends two."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 class Interruption:
     """A context in which the first signal sets `requested` and the second raises.
 
@@ -32,14 +41,12 @@ class Interruption:
         KeyboardInterrupt: on the second signal, wherever the program is; a third ends the process.
     """
 
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
     def __init__(self) -> None:
         self.requested = False
         self._previous: dict[int, object] = {}
 
     def __enter__(self) -> "Interruption":
-        for number in self._SIGNALS:
+        for number in _SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup, and a shell's `&`, ask for
                 self._previous[number] = signal.signal(number, self._request)
         return self

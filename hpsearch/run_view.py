@@ -8,7 +8,7 @@ from rich.console import Console
 
 from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.home import Home
-from hpsearch.interruption import ended_by_signals
+from hpsearch.interruption import ended_by_signals, ignore_signals
 from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
 from hpsearch.report.status import study_status
@@ -35,6 +35,7 @@ def watch_run(request: RunRequest) -> RunResult:
         ):
             return run_study(request, observer=observer)
     except (InterruptedRunError, KeyboardInterrupt):
+        ignore_signals()
         words = [shown(word) for word in sys.argv[1:] if word != "--restart"]
         command = shlex.join(["hpsearch", *words])
         raise InterruptedRunError(
