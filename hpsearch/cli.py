@@ -3,6 +3,7 @@
 Heavy packages are imported inside the commands, so that `hpsearch --help` answers at once.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +23,7 @@ from hpsearch.errors import (
     UserError,
 )
 from hpsearch.home import Home
+from hpsearch.interruption import ended_by_signals, ignore_signals
 from hpsearch.options import (
     DATA_DIR,
     HOME,
@@ -313,8 +315,11 @@ def main() -> None:
     """Run the command line; every error that is ours or the user's is one line on stderr."""
     try:
         words = sys.argv[1:] or ["--help"]
-        status = app(words, standalone_mode=False) or 0
+        with ended_by_signals():
+            status = app(words, standalone_mode=False) or 0
+            sys.stdout.flush()
     except InterruptedRunError as error:
+        ignore_signals()
         say(str(error))
         status = error.exit_code
     except (HpsearchError, TyperException) as error:
@@ -322,12 +327,17 @@ def main() -> None:
         say(f"error: {one_line(text)}")
         status = error.exit_code
     except KeyboardInterrupt:
+        ignore_signals()
+        say("interrupted; nothing was begun that could be lost")
         status = 130
     except typer.Exit as exit_:
         status = exit_.exit_code
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         status = 0
+    except OSError as error:
+        say(f"error: {error.filename or 'the output'} cannot be written: {error.strerror}")
+        os._exit(1)  # Python would try to write the rest once more
     sys.exit(status)
 
 

@@ -25,11 +25,15 @@ def check_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; a pipe or a device is written to, a link's target kept."""
     check_folder(path)
+    content = text.encode("utf-8")
     try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(text.encode("utf-8"))
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        with atomic_path(path.resolve()) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 

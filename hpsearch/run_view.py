@@ -8,10 +8,9 @@ from rich.console import Console
 
 from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.home import Home
-from hpsearch.interruption import ended_by_signals, ignore_signals
 from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
-from hpsearch.report.status import study_status
+from hpsearch.report.status import carry_on_command, study_status
 from hpsearch.report.terminal import end_line, print_top, saved_line, test_line, winner_line
 from hpsearch.report.top import top_rows
 from hpsearch.run import RunRequest, RunResult, run_study
@@ -27,19 +26,14 @@ def watch_run(request: RunRequest) -> RunResult:
     """
     try:
         console = Console(file=cast("TextIO", LastingStderr()))
-        with (
-            ended_by_signals(),
-            open_progress(
-                console, objective=request.spec.objective, heading=_heading(request)
-            ) as observer,
-        ):
+        with open_progress(
+            console, objective=request.spec.objective, heading=_heading(request)
+        ) as observer:
             return run_study(request, observer=observer)
     except (InterruptedRunError, KeyboardInterrupt):
-        ignore_signals()
-        words = [shown(word) for word in sys.argv[1:] if word != "--restart"]
-        command = shlex.join(["hpsearch", *words])
+        again = carry_on_command([shown(word) for word in sys.argv])
         raise InterruptedRunError(
-            f"interrupted, nothing finished is lost; to carry on: {command}"
+            f"interrupted, nothing finished is lost; to carry on: {again}"
         ) from None
 
 
@@ -61,7 +55,7 @@ def print_result(console: Console, record: StudyRecord, result: RunResult, *, ho
     rows = top_rows(record, objective=state.objective, count=5)
     _print(console, end_line(state, end=result.end))
     if not rows:
-        raise RunFailedError(f"no trial was completed; see hpsearch status --study {record.name}")
+        raise RunFailedError(f"no trial was completed; to carry on: {state.carry_on}")
     _print(console, f"top {len(rows)} by {state.objective} at each trial's best epoch:")
     print_top(console, rows)
     if result.winner is not None:

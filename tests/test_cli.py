@@ -1,10 +1,13 @@
 import csv
 import io
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -135,6 +138,35 @@ def test_a_replay_says_whether_the_trial_came_out_the_same(
 
 def at(finished: Path) -> tuple[str, ...]:
     return "--study", "small", "--home", str(finished / "runs")
+
+
+def test_a_table_is_written_to_what_is_there(
+    hpsearch: CommandLine, finished: Path, tmp_path: Path
+) -> None:
+    """A link's target, and a pipe, not what has their name."""
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    assert hpsearch("top", *at(finished), "--csv", str(tmp_path / "link.csv")).status == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    expected = (tmp_path / "real.csv").read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as pool:
+        reader = pool.submit((tmp_path / "pipe").read_bytes)
+        assert hpsearch("top", *at(finished), "--csv", str(tmp_path / "pipe")).status == 0
+    assert reader.result() == expected
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_full_disk_behind_stdout_is_one_line(finished: Path) -> None:
+    with open("/dev/full", "w") as full:
+        end = subprocess.run(
+            [sys.executable, "-m", "hpsearch", "top", *at(finished)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert end.returncode == 1
+    assert end.stderr == "error: the output cannot be written: No space left on device\n"
 
 
 def test_top_all_tells_what_became_of_every_trial(

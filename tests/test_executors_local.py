@@ -389,3 +389,17 @@ def test_a_network_that_fits_nowhere_fails_alone_and_beside_another(
     pair.submit(too_large(task, 5))
     assert failure(pair) == (5, "out-of-memory", False, True)
     pair.stop(TrainingKey("search", 4))
+
+
+def test_a_worker_that_does_not_start_loses_its_task(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_START_LIMIT_S", 0.5)
+    with closing(LocalExecutor(["cpu"])) as executor:
+        (hung,) = executor.pids
+        os.kill(hung, signal.SIGSTOP)
+        executor.submit(task)
+        assert executor.is_waiting(task.key), "its time does not run yet"
+        time.sleep(0.6)
+        assert executor.poll(0) == [WorkerLost(task.key, "its worker did not start")]
+        assert executor.pids != [hung]

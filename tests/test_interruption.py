@@ -1,11 +1,20 @@
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
-from hpsearch.interruption import Interruption
+from hpsearch.interruption import Interruption, ended_by_signals
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture(autouse=True)
+def terminal() -> Iterator[None]:
+    """Nothing is ignored, as in a terminal; the tests themselves may run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -35,11 +44,16 @@ def test_the_handlers_of_before_come_back(number: signal.Signals) -> None:
 
 def test_what_the_user_has_ignored_stays_ignored() -> None:
     """As under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with Interruption() as interruption:
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert not interruption.requested
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Interruption() as interruption, ended_by_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not interruption.requested
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_before_a_run_has_begun_a_signal_is_as_ctrl_c(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), ended_by_signals():
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 
 from hpsearch.errors import RunFailedError
@@ -33,6 +33,7 @@ from hpsearch.executors.messages import (
 from hpsearch.records import TrainingKey
 
 _MAX_IDLE_DEATHS = 10
+_START_LIMIT_S = 120.0  # after which a worker that does not say that it is ready hangs
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -54,6 +55,7 @@ class _Process:
     connection: Connection
     task: Task | None = None
     ready: bool = False  # it takes some seconds to start
+    started: float = field(default_factory=time.monotonic)
     awaits_answer: bool = False  # it has sent an epoch and may still be told to stop
 
     @property
@@ -121,6 +123,8 @@ class LocalExecutor:
         for process in list(self._processes):
             if process.connection in ready:
                 events += self._receive(process)
+            elif not process.ready and time.monotonic() - process.started > _START_LIMIT_S:
+                events += self._replace(process, "its worker did not start")
         self._assign()
         return events
 
@@ -214,7 +218,7 @@ class LocalExecutor:
         num_workers = sum(p.device == process.device for p in self._processes)
         return process.task.alone or num_workers == 1
 
-    def _replace(self, process: _Process) -> list[Event]:
+    def _replace(self, process: _Process, reason: str | None = None) -> list[Event]:
         """Start another worker in a dead one's place and report the task that it had."""
         self._restart(process)
         if process.key is None:
@@ -222,7 +226,7 @@ class LocalExecutor:
             if self._idle_deaths > _MAX_IDLE_DEATHS:
                 raise RunFailedError("workers die before they are given anything; see above")
             return []
-        return [WorkerLost(process.key, _how_it_ended(process.popen.returncode))]
+        return [WorkerLost(process.key, reason or _how_it_ended(process.popen.returncode))]
 
     def _restart(self, process: _Process) -> None:
         _end(process)

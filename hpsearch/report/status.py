@@ -1,5 +1,6 @@
 """The state of one study: counts, the best, time spent and saved, the test result."""
 
+import shlex
 import statistics
 from collections import Counter
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ class StudyStatus:
     methods: dict[str, int]  # how many trials were computed how; see records.Method
     test: TestResult | None
     owner: OwnerInfo | None
+    carry_on: str  # the newest run's command, as it can be typed; empty before the first
 
 
 def document_of(record: StudyRecord) -> dict[str, Any]:
@@ -146,7 +148,13 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
         test=_test_result(record, trained),
         owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
+        carry_on=carry_on_command(runs[-1].environment["command"]) if runs else "",
     )
+
+
+def carry_on_command(words: list[str]) -> str:
+    """The command that carries a run on: its own, but begun anew."""
+    return shlex.join(["hpsearch", *(word for word in words[1:] if word != "--restart")])
 
 
 def _wall_s(run: Run) -> float:

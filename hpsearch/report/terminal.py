@@ -18,15 +18,23 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need 
     from hpsearch.search import SearchEnd
 
 
+_TEXT_WIDTH = 20  # that a column of text may be folded to
+
+
 def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A plain table: names to the left, numbers to the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    least = 0  # characters without which a number would be broken in its middle
     for index, column in enumerate(columns):
         numbers = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+        widest = max(len(column), *(len(_shown(row[index])) for row in rows), 0)
+        least += 2 + (widest if numbers else min(widest, _TEXT_WIDTH))
+        table.add_column(
+            column, justify="right" if numbers else "left", overflow="fold", no_wrap=numbers
+        )
     for row in rows:
         table.add_row(*(_shown(value) for value in row))
-    console.print(table, markup=False)
+    console.print(table, markup=False, width=max(console.width, least), crop=False)
 
 
 def _shown(value: object) -> str:
@@ -160,7 +168,7 @@ def print_status(console: Console, status: StudyStatus) -> None:
         lines.append("computed: " + "; ".join(methods))
     lines.append(test_line(status.test) if status.test else "test: not yet")
     if status.owner is None and counts.running:
-        lines.append(f"to carry on: hpsearch run --study {status.study}")
+        lines.append(f"to carry on: {status.carry_on}")
     if status.owner is not None:
         owner = status.owner
         lines.append(f"running: process {owner.pid} on {owner.host} since {owner.since}")

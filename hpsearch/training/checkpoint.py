@@ -39,7 +39,7 @@ def save_checkpoint(path: Path, training: Resumable, *, plan: str) -> None:
     content = archive.getvalue()
     with atomic_path(newest) as temporary:
         temporary.write_bytes(hashlib.sha256(content).digest() + content)
-        if _read(newest) is not None:  # a damaged one must not take the place of a good one
+        if _content(newest) is not None:  # a damaged one must not take the place of a good one
             newest.replace(before)
 
 
@@ -49,7 +49,7 @@ def load_checkpoint(path: Path, training: Resumable, *, plan: str, device: torch
 
 
 def _load(path: Path, training: Resumable, *, plan: str, device: torch.device) -> bool:
-    content = _read(path)
+    content = _content(path)
     if content is None:
         return False  # none, or damaged: the training starts over and gives the same numbers
     try:
@@ -64,7 +64,7 @@ def _load(path: Path, training: Resumable, *, plan: str, device: torch.device) -
     return True
 
 
-def _read(path: Path) -> bytes | None:
+def _content(path: Path) -> bytes | None:
     """The archive in a checkpoint; None if it is not there, or not as it was written."""
     try:
         file = path.read_bytes()

@@ -124,7 +124,8 @@ class Subject:
         elif "to carry on: hpsearch run" not in self._last_line():
             self.broken.append(f"{label}: no line to carry on; said: {self._last_line()}")
         if "Traceback" in self.search.stderr:
-            self.broken.append(f"{label}: a traceback on stderr")
+            said = self.search.stderr.partition("Traceback")[2][-1000:]
+            self.broken.append(f"{label}: a traceback on stderr: {said}")
         self.expect_no_workers()
         return took_s
 
