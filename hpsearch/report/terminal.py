@@ -34,7 +34,9 @@ def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequenc
         )
     for row in rows:
         table.add_row(*(_shown(value) for value in row))
-    console.print(table, markup=False, width=max(console.width, least), crop=False)
+    if least > console.width:  # the terminal wraps whole lines
+        console = Console(file=console.file, width=least, highlight=False)
+    console.print(table, markup=False)
 
 
 def _shown(value: object) -> str:

@@ -1,0 +1,23 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from hpsearch.report.terminal import print_table
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_no_number_and_no_name_of_a_column_is_broken(width: int) -> None:
+    out = StringIO()
+    columns = ["trial", "learning_rate", "conv.1.filters", "reason"]
+    rows = [[7, 0.000123456, 128, "out of memory beside others; again, alone"], [12, 0.1, "", ""]]
+    print_table(Console(file=out, width=width), columns, rows)
+    words = out.getvalue().split()
+    assert {"7", "0.000123456", "128", "12", "0.1", *columns} <= set(words)
+    assert " ".join(words).count("memory") == 1
+
+
+def test_a_text_cannot_rule_the_terminal() -> None:
+    out = StringIO()
+    print_table(Console(file=out, width=80), ["name"], [["one\x1b[2Jtwo\nthree [bold]four[/]"]])
+    assert "one [2Jtwo three [bold]four[/]" in out.getvalue()
