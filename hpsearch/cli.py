@@ -313,32 +313,36 @@ def dashboard(
 
 def main() -> None:
     """Run the command line; every error that is ours or the user's is one line on stderr."""
+    with ended_by_signals():
+        status = _status()
+    sys.exit(status)
+
+
+def _status() -> int:
     try:
-        words = sys.argv[1:] or ["--help"]
-        with ended_by_signals():
-            status = app(words, standalone_mode=False) or 0
-            sys.stdout.flush()
+        status: int = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        sys.stdout.flush()
+        return status
     except InterruptedRunError as error:
         ignore_signals()
         say(str(error))
-        status = error.exit_code
-    except (HpsearchError, TyperException) as error:
-        text = error.format_message() if isinstance(error, TyperException) else str(error)
-        say(f"error: {one_line(text)}")
-        status = error.exit_code
+        return error.exit_code
     except KeyboardInterrupt:
         ignore_signals()
         say("interrupted; nothing was begun that could be lost")
-        status = 130
+        return InterruptedRunError.exit_code
+    except (HpsearchError, TyperException) as error:
+        text = error.format_message() if isinstance(error, TyperException) else str(error)
+        say(f"error: {one_line(text)}")
+        return error.exit_code
     except typer.Exit as exit_:
-        status = exit_.exit_code
+        return exit_.exit_code
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
-        status = 0
+        return 0
     except OSError as error:
         say(f"error: {error.filename or 'the output'} cannot be written: {error.strerror}")
         os._exit(1)  # Python would try to write the rest once more
-    sys.exit(status)
 
 
 def _url(home: Path, storage: str | None) -> str:

@@ -1,30 +1,37 @@
 """Ctrl-C, SIGTERM and SIGHUP as a flag that a loop looks at: nothing is cut in the middle."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
+EXIT_CODE = 130  # as shells have it of Ctrl-C
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While in the context, SIGTERM and SIGHUP raise as Ctrl-C does, unless they are ignored.
+    """While in the context, the first signal that is not ignored raises, the second ends at once.
 
     Raises:
-        KeyboardInterrupt: on either.
+        KeyboardInterrupt: on the first.
     """
-    previous = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) != signal.SIG_IGN
-    }
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    caught = [number for number in _SIGNALS if before[number] != signal.SIG_IGN]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in caught:
+            signal.signal(each, lambda *_: os._exit(EXIT_CODE))
+        raise KeyboardInterrupt
+
+    for number in caught:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number in caught:
+            signal.signal(number, before[number])
 
 
 def ignore_signals() -> None:
