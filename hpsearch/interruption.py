@@ -12,13 +12,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While in the context, the first signal that is not ignored raises, the second ends at once.
+    """While in the context, the first signal raises, the second ends this process at once.
 
     Raises:
         KeyboardInterrupt: on the first.
     """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    caught = [number for number in _SIGNALS if before[number] != signal.SIG_IGN]
+    caught = [number for number in _SIGNALS if not _is_under_nohup(number)]
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         for each in caught:
@@ -32,6 +32,14 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number in caught:
             signal.signal(number, before[number])
+
+
+def _is_under_nohup(number: int) -> bool:
+    """Whether the user has asked that a closed terminal be ignored.
+
+    A shell's `&` in a script has SIGINT ignored, too, which nobody asked for.
+    """
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 def ignore_signals() -> None:
@@ -53,7 +61,7 @@ class Interruption:
 
     def __enter__(self) -> "Interruption":
         for number in _SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup, and a shell's `&`, ask for
+            if not _is_under_nohup(number):
                 self._previous[number] = signal.signal(number, self._request)
         return self
 

@@ -47,7 +47,7 @@ class Stops:
         worker = subject.search.workers[0]
         send_signal(worker, signal.SIGSTOP)
         subject.pause(self.stop_s)
-        if not send_signal(worker, signal.SIGCONT):
+        if not send_signal(worker, signal.SIGCONT) and subject.search.is_running:
             subject.broken.append("a stopped worker was ended, although there is no time limit")
         subject.struck()
 
