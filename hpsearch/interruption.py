@@ -31,7 +31,8 @@ def ended_by_signals() -> Iterator[None]:
         yield
     finally:
         for number in caught:
-            signal.signal(number, before[number])
+            if signal.getsignal(number) != signal.SIG_IGN:  # `ignore_signals` is for good
+                signal.signal(number, before[number])
 
 
 def _is_under_nohup(number: int) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hpsearch.interruption import Interruption, ended_by_signals
+from hpsearch.interruption import Interruption, ended_by_signals, ignore_signals
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -57,3 +57,14 @@ def test_before_a_run_has_begun_a_signal_is_as_ctrl_c(number: signal.Signals) ->
     with pytest.raises(KeyboardInterrupt), ended_by_signals():
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
+
+
+def test_the_end_of_a_process_is_not_disturbed() -> None:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        with ended_by_signals():
+            ignore_signals()
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
