@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -27,9 +28,11 @@ def ended_by_signals() -> Iterator[None]:
 
     for number in caught:
         signal.signal(number, interrupt)
+    hook, sys.unraisablehook = sys.unraisablehook, _end_if_swallowed
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number in caught:
             if signal.getsignal(number) != signal.SIG_IGN:  # `ignore_signals` is for good
                 signal.signal(number, before[number])
@@ -41,6 +44,16 @@ def _is_under_nohup(number: int) -> bool:
     A shell's `&` in a script has SIGINT ignored, too, which nobody asked for.
     """
     return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+
+
+def _end_if_swallowed(unraisable: "sys.UnraisableHookArgs") -> None:
+    """End at once if Python drops an interruption, as in the callback of a weak reference."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    print("interrupted, nothing finished is lost; the same command carries on", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(EXIT_CODE)
 
 
 def ignore_signals() -> None:

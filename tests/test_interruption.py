@@ -1,10 +1,12 @@
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from hpsearch.interruption import Interruption, ended_by_signals, ignore_signals
+from hpsearch.interruption import EXIT_CODE, Interruption, ended_by_signals, ignore_signals
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -68,3 +70,26 @@ def test_the_end_of_a_process_is_not_disturbed() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+SWALLOWED = """
+import os, signal, weakref
+from hpsearch.interruption import ended_by_signals
+
+class Thing: ...
+
+with ended_by_signals():
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    del thing
+    print("went on")
+"""
+
+
+def test_a_signal_is_not_lost_in_a_callback_whose_errors_python_drops() -> None:
+    end = subprocess.run(
+        [sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False
+    )
+    assert end.returncode == EXIT_CODE
+    assert end.stdout == ""
+    assert end.stderr == "interrupted, nothing finished is lost; the same command carries on\n"
