@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-EXIT_CODE = 130  # as shells have it of Ctrl-C
+from hpsearch.errors import InterruptedRunError
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -23,7 +24,7 @@ def ended_by_signals() -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         for each in caught:
-            signal.signal(each, lambda *_: os._exit(EXIT_CODE))
+            signal.signal(each, lambda *_: os._exit(InterruptedRunError.exit_code))
         raise KeyboardInterrupt
 
     for number in caught:
@@ -53,7 +54,7 @@ def _end_if_swallowed(unraisable: "sys.UnraisableHookArgs") -> None:
         return
     print("interrupted, nothing finished is lost; the same command carries on", file=sys.stderr)
     sys.stderr.flush()
-    os._exit(EXIT_CODE)
+    os._exit(InterruptedRunError.exit_code)
 
 
 def ignore_signals() -> None:
