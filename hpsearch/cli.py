@@ -5,11 +5,11 @@ Heavy packages are imported inside the commands, so that `hpsearch --help` answe
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from typer.exceptions import TyperException
@@ -41,8 +41,12 @@ from hpsearch.output import print_csv, print_json, say, stdout
 from hpsearch.text import one_line
 
 if TYPE_CHECKING:
-    from hpsearch.records import Objective
+    from _typeshed import DataclassInstance
+    from rich.console import Console
+
     from hpsearch.storage.record import StudyRecord
+
+Row = TypeVar("Row", bound="DataclassInstance")
 
 app = typer.Typer(
     name="hpsearch",
@@ -177,47 +181,38 @@ def top(
 ) -> None:
     """Show the best complete trials, or what became of all."""
     from hpsearch.report.status import document_of
+    from hpsearch.report.terminal import print_top, print_trials
+    from hpsearch.report.top import top_csv, top_rows
+    from hpsearch.report.trials import trial_rows, trials_csv
 
     if csv is not None and json_:
         raise UserError("--csv and --json exclude each other")
     with _stored(study, home, storage) as record:
         objective = document_of(record)["objective"]
         if all_:
-            _show_all(record, objective, csv=csv, json_=json_)
-        else:
-            _show_top(record, objective, num, csv=csv, json_=json_)
-
-
-def _show_top(
-    record: "StudyRecord", objective: "Objective", num: int, *, csv: str | None, json_: bool
-) -> None:
-    from hpsearch.report.terminal import print_top
-    from hpsearch.report.top import top_csv, top_rows
-
-    rows = top_rows(record, objective=objective, count=num)
+            everything = trial_rows(record, objective=objective)
+            _print_rows(everything, trials_csv, print_trials, csv=csv, json_=json_)
+            return
+        rows = top_rows(record, objective=objective, count=num)
     if not rows:
-        raise NothingToShowError(f"study {record.name!r} has no complete trial yet")
-    if json_:
-        print_json([asdict(row) for row in rows])
-    elif csv is not None:
-        print_csv(top_csv(rows), to=csv)
-    else:
-        print_top(stdout(), rows)
+        raise NothingToShowError(f"study {study!r} has no complete trial yet")
+    _print_rows(rows, top_csv, print_top, csv=csv, json_=json_)
 
 
-def _show_all(
-    record: "StudyRecord", objective: "Objective", *, csv: str | None, json_: bool
+def _print_rows(
+    rows: list[Row],
+    as_csv: Callable[[list[Row]], str],
+    print_: Callable[["Console", list[Row]], None],
+    *,
+    csv: str | None,
+    json_: bool,
 ) -> None:
-    from hpsearch.report.terminal import print_trials
-    from hpsearch.report.trials import trial_rows, trials_csv
-
-    rows = trial_rows(record, objective=objective)
     if json_:
         print_json([asdict(row) for row in rows])
     elif csv is not None:
-        print_csv(trials_csv(rows), to=csv)
+        print_csv(as_csv(rows), to=csv)
     else:
-        print_trials(stdout(), rows)
+        print_(stdout(), rows)
 
 
 @app.command()
