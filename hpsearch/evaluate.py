@@ -3,7 +3,9 @@
     evaluation = Evaluation(session)
     winner = evaluation.choose_winner()
     evaluation.retrain(winner)
-    reading = read_test_set(session, winner, data_dir=data_dir)
+    reading = read_test_set(
+        session, winner.trial, winner.configuration, role="winner", data_dir=data_dir
+    )
 
 The best trials of a search are partly lucky ones. So the best few, the finalists, are trained again
 with fresh seeds, and the best mean on the validation set wins. Only then is the test set opened, by
@@ -16,17 +18,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from hpsearch.configuration import Configuration
 from hpsearch.data.files import ensure_files, read_test
 from hpsearch.data.tensors import scale_pixels
 from hpsearch.errors import RunFailedError
 from hpsearch.executors.messages import Task, TrainingDiverged, TrainingFailed, TrainingFinished
-from hpsearch.home import atomic_path
 from hpsearch.measures import measure
 from hpsearch.models.network import build_network
-from hpsearch.records import EpochMetrics, TrainingKey, best_epoch, sample_std
+from hpsearch.predictions import Logits, Predictions, missed, save_predictions
+from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch, sample_std
 from hpsearch.session import Session
 from hpsearch.spec import StudySpec
 from hpsearch.storage import record as records
@@ -166,8 +168,10 @@ def _summarize(
     )
 
 
-def read_test_set(session: Session, winner: Winner, *, data_dir: Path) -> TestReading:
-    """Measure the retrained winner on the test set, each of its seeds: one reading.
+def read_test_set(
+    session: Session, trial: int, configuration: Configuration, *, role: Role, data_dir: Path
+) -> TestReading:
+    """Measure a trial's trainings in a role on the test set, each of its seeds: one reading.
 
     The outputs for every test image are kept beside the weights, so that later comparisons need no
     second reading.
@@ -176,30 +180,31 @@ def read_test_set(session: Session, winner: Winner, *, data_dir: Path) -> TestRe
         DataError: the test set is missing or damaged; nothing was read.
     """
     spec, record, home = session.spec, session.record, session.home
+    trainings = record.trainings(role=role)
     ensure_files(spec.dataset, data_dir=data_dir)
-    reading = record.start_reading(winner.trial)
-    images, labels = (torch.from_numpy(a) for a in read_test(spec.dataset, data_dir=data_dir))
-    outputs: dict[str, torch.Tensor] = {"labels": labels}
+    reading = record.start_reading(trial)
+    images, labels = read_test(spec.dataset, data_dir=data_dir)
+    logits: dict[int, Logits] = {}
     results = []
-    for key, training in sorted(record.trainings(role="winner").items()):
-        if key.trial != winner.trial:
-            continue
+    truth = torch.from_numpy(labels)
+    for key in sorted(key for key in trainings if key.trial == trial):
         weights = home.weights(record.name, key)
-        logits = _logits(weights, winner.configuration, images, spec)
-        outputs[f"logits-{key.seed}"] = logits
+        outputs = _logits(weights, configuration, torch.from_numpy(images), spec)
+        logits[key.seed] = outputs.numpy()
         epochs = record.epochs(key)
         results.append(
             records.Evaluation(
                 seed=key.seed,
-                **asdict(measure(logits, labels, class_names=spec.dataset.class_names)),
+                **asdict(measure(outputs, truth, class_names=spec.dataset.class_names)),
                 epochs=len(epochs),
                 train_seconds=sum(metrics.duration_s for metrics in epochs),
-                num_parameters=training.num_parameters,
+                num_parameters=trainings[key].num_parameters,
                 weights=weights.name,
             )
         )
-    with atomic_path(home.predictions(record.name, reading)) as temporary:
-        temporary.write_bytes(save(outputs))
+    wrong = missed(labels, logits)
+    predictions = Predictions(labels, logits, wrong, images[wrong])
+    save_predictions(home.predictions(record.name, reading), predictions)
     record.finish_reading(reading, results)
     stored = record.last_reading()
     assert stored is not None

@@ -191,7 +191,13 @@ class _Run:
             evaluation = Evaluation(session)
             winner = evaluation.choose_winner()
             evaluation.retrain(winner)
-            reading = read_test_set(session, winner, data_dir=request.data_dir)
+            reading = read_test_set(
+                session,
+                winner.trial,
+                winner.configuration,
+                role="winner",
+                data_dir=request.data_dir,
+            )
         self._record.renew_run(self._run_id)
         return RunResult(end, winner, reading, read_now=must_test)
 

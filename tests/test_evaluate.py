@@ -28,6 +28,7 @@ from hpsearch.errors import RunFailedError
 from hpsearch.evaluate import Evaluation, Winner, choose_winner
 from hpsearch.executors.messages import TrainingDiverged
 from hpsearch.home import Home
+from hpsearch.predictions import load_predictions
 from hpsearch.records import TrainingKey
 from hpsearch.storage.database import utc_now
 from hpsearch.storage.record import FinishedTraining
@@ -167,8 +168,9 @@ def test_the_stored_results_can_be_computed_again_from_the_stored_weights(tested
     with stored(tested) as record:
         reading = record.last_reading()
         assert reading is not None
-    predictions = load_file(tested.predictions("small", reading.id))
-    assert (predictions["labels"] == labels).all()
+    predictions = load_predictions(tested.predictions("small", reading.id))
+    assert (predictions.labels == labels).all()
+    assert (predictions.wrong_images == images[predictions.wrong]).all()
     assert [result.seed for result in reading.evaluations] == [0, 1]
     for result in reading.evaluations:
         weights = load_file(tested.artifacts("small") / result.weights)
@@ -177,7 +179,7 @@ def test_the_stored_results_can_be_computed_again_from_the_stored_weights(tested
         logits = np.maximum(pixels @ w1.T + b1, 0) @ w2.T + b2
         shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         predicted = logits.argmax(1)
-        assert np.allclose(predictions[f"logits-{result.seed}"], logits, atol=1e-4)
+        assert np.allclose(predictions.logits[result.seed], logits, atol=1e-4)
         assert result.accuracy == accuracy_score(labels, predicted)
         assert result.loss == pytest.approx(log_loss(labels, shares), abs=1e-5)
         assert result.confusion == confusion_matrix(labels, predicted).tolist()

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "durations", "errors", "space", "records", "mistakes", "text"),
     ("algorithms", "catalogue", "configuration", "entries", "home", "spacefile", "spec"),
     ("studyfiles",),
-    ("data", "devices", "environment", "models"),
+    ("data", "devices", "environment", "models", "predictions"),
     ("training", "storage"),
     ("executors", "interruption"),
     ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),

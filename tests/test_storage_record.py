@@ -120,6 +120,7 @@ def test_the_newest_finished_reading_is_the_result(record: StudyRecord) -> None:
     reading = record.last_reading()
     assert reading is not None
     assert (reading.trial, reading.evaluations) == (4, tuple(results))
+    assert [(r.trial, len(r.evaluations)) for r in record.readings()] == [(3, 1), (4, 2)]
     assert record.num_readings() == 3
 
 

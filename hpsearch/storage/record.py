@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 
 from hpsearch.errors import UnknownStudyError
 from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey
@@ -232,27 +232,21 @@ class StudyRecord:
 
     def last_reading(self) -> TestReading | None:
         """The newest finished reading."""
+        found = self.readings()
+        return found[-1] if found else None
+
+    def readings(self) -> list[TestReading]:
+        """Every finished reading, oldest first."""
         query = (
             select(readings)
             .where(readings.c.study_id == self.study_id, readings.c.finished.is_not(None))
-            .order_by(readings.c.id.desc())
-            .limit(1)
+            .order_by(readings.c.id)
         )
         with self.database.engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-            if row is None:
-                return None
-            found = connection.execute(
-                select(evaluations)
-                .where(evaluations.c.reading_id == row.id)
-                .order_by(evaluations.c.seed)
-            ).all()
-        results = []
-        for evaluation in found:
-            columns = dict(evaluation._mapping)
-            del columns["id"], columns["reading_id"]
-            results.append(Evaluation(**columns))
-        return TestReading(row.id, row.trial, row.finished, tuple(results))
+            return [
+                TestReading(row.id, row.trial, row.finished, _evaluations(connection, row.id))
+                for row in connection.execute(query).all()
+            ]
 
     def start_run(self, environment: dict[str, Any]) -> int:
         """Record the start of a run and what it runs with; returns the run's id."""
@@ -282,6 +276,18 @@ class StudyRecord:
 
     def _columns(self, key: TrainingKey) -> dict[str, Any]:
         return {"study_id": self.study_id, **asdict(key)}
+
+
+def _evaluations(connection: Connection, reading: int) -> tuple[Evaluation, ...]:
+    query = (
+        select(evaluations).where(evaluations.c.reading_id == reading).order_by(evaluations.c.seed)
+    )
+    results = []
+    for row in connection.execute(query):
+        columns = dict(row._mapping)
+        del columns["id"], columns["reading_id"]
+        results.append(Evaluation(**columns))
+    return tuple(results)
 
 
 def rank_trials(record: StudyRecord, *, objective: Objective) -> list[FrozenTrial]:
