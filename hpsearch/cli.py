@@ -27,6 +27,7 @@ from hpsearch.interruption import ended_by_signals, ignore_signals
 from hpsearch.options import (
     DATA_DIR,
     HOME,
+    CsvOption,
     DataDirOption,
     DeviceOption,
     HomeOption,
@@ -128,7 +129,7 @@ def run(
     )
     result = watch_run(request)
     with _stored(spec.name, home, storage) as record:
-        print_result(stdout(), record, result, home=Home(home))
+        print_result(stdout(), record, spec, result, home=Home(home))
 
 
 @app.command()
@@ -172,9 +173,7 @@ def top(
     all_: Annotated[
         bool, typer.Option("--all", help="Every trial by number, with its outcome and the reason.")
     ] = False,
-    csv: Annotated[
-        str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
-    ] = None,
+    csv: CsvOption = None,
     home: HomeOption = HOME,
     storage: StorageOption = None,
     json_: JsonOption = False,
@@ -228,22 +227,30 @@ def test(
     home: HomeOption = HOME,
     storage: StorageOption = None,
     data_dir: DataDirOption = DATA_DIR,
+    csv: CsvOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Show the test result; retrain and test if `run` has not."""
-    from hpsearch.report.status import document_of
-    from hpsearch.report.tested import print_test_result, reading_as_json
+    from hpsearch.report.status import is_fixed_set, stored_spec
+    from hpsearch.report.tested import print_test, test_as_json, test_csv
+    from hpsearch.storage.record import trials_to_test
 
+    if csv is not None and json_:
+        raise UserError("--csv and --json exclude each other")
     url = _url(home, storage)
     with _stored(study, home, storage) as record:
-        reading, document, name = record.last_reading(), document_of(record), record.name
-    if reading is None or again:
+        untested = (
+            bool(trials_to_test(record, again=False))
+            if is_fixed_set(record)
+            else record.last_reading() is None
+        )
+        spec = stored_spec(record) if untested or again else None
+    if spec is not None:
         from hpsearch.run import RunRequest
         from hpsearch.run_view import watch_run
-        from hpsearch.spec import parse_study
 
         request = RunRequest(
-            spec=parse_study(document, name=name),
+            spec=spec,
             home=Home(home),
             storage=url,
             data_dir=data_dir,
@@ -256,13 +263,12 @@ def test(
         )
         watch_run(request)
     with _stored(study, home, storage) as record:
-        reading = record.last_reading()
-        assert reading is not None
-        num_readings = record.num_readings()
-    if json_:
-        print_json(reading_as_json(reading, num_readings=num_readings))
-    else:
-        print_test_result(stdout(), reading, num_readings=num_readings)
+        if json_:
+            print_json(test_as_json(record))
+        elif csv is not None:
+            print_csv(test_csv(record), to=csv)
+        else:
+            print_test(stdout(), record)
 
 
 @app.command()

@@ -54,6 +54,8 @@ class Evaluation:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._spec = session.spec
+        assert session.spec.final is not None, "a fixed set has no winner"
+        self._final = session.spec.final
         self._record = session.record
 
     def choose_winner(self) -> Winner:
@@ -63,7 +65,7 @@ class Evaluation:
             RunFailedError: no trial was completed, or no finalist could be trained again.
         """
         finalists = rank_trials(self._record, objective=self._spec.objective)[
-            : self._spec.final.finalists
+            : self._final.finalists
         ]
         if not finalists:
             raise RunFailedError("no trial was completed, so there is nothing to retrain and test")
@@ -74,7 +76,7 @@ class Evaluation:
         tasks = [
             self._session.task(TrainingKey("finalist", number, seed), configuration)
             for number, configuration in configurations.items()
-            for seed in range(self._spec.final.seeds)
+            for seed in range(self._final.seeds)
         ]
         self._train(tasks, title="finalists")
         winner = choose_winner(self._record, self._spec, configurations)
@@ -96,7 +98,7 @@ class Evaluation:
                 winner.configuration,
                 epochs=winner.epochs,
             )
-            for seed in range(self._spec.final.seeds)
+            for seed in range(self._final.seeds)
         ]
         failures = self._train(tasks, title="retraining")
         if failures:

@@ -20,6 +20,9 @@ DataDirOption = Annotated[
 ]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+CsvOption = Annotated[
+    str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
+]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda (every GPU), or cuda:0,1.")
 ]

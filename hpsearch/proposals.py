@@ -53,14 +53,14 @@ class Proposals:
     def __init__(self, spec: StudySpec, study: optuna.Study) -> None:
         self._spec = spec
         self._study = study
-        self._seen: dict[str, int] = {}  # fingerprint of a configuration to its trial
+        self._seen: dict[str, int] = {}  # identity of a configuration to its trial
         self._running: list[int] = []  # ids of trials that an earlier run left
         for trial in study.get_trials(deepcopy=False):
-            fingerprint = trial.user_attrs.get(CONFIGURATION)
+            identity = trial.user_attrs.get(CONFIGURATION)
             if trial.state == TrialState.RUNNING:
                 self._running.append(trial._trial_id)
-            elif fingerprint and trial.state != TrialState.FAIL and not is_duplicate(trial):
-                self._seen[fingerprint] = trial.number
+            elif identity and trial.state != TrialState.FAIL and not is_duplicate(trial):
+                self._seen[identity] = trial.number
         self._random = random.Random(spec.training.seed)
 
     @property
@@ -70,17 +70,21 @@ class Proposals:
 
     @cached_property
     def _untried(self) -> dict[str, dict[str, Scalar]] | None:
-        """What is left of a space that can be listed, by fingerprint, in the seed's order."""
+        """What is left of a space that can be listed, by identity, in the seed's order.
+
+        A fixed set keeps its own order.
+        """
         space = self._spec.space
         if space.count_at_most(LARGEST_GRID) is None:
             return None
         combinations = list(space.grid())
-        random.Random(self._spec.training.seed).shuffle(combinations)
+        if self._spec.fixed is None:
+            random.Random(self._spec.training.seed).shuffle(combinations)
         untried: dict[str, dict[str, Scalar]] = {}
         for values in combinations:
             with contextlib.suppress(InfeasibleConfigurationError):
-                untried.setdefault(self._spec.configuration(values).fingerprint, values)
-        return {f: values for f, values in untried.items() if f not in self._seen}
+                untried.setdefault(self._spec.identity(values), values)
+        return {key: values for key, values in untried.items() if key not in self._seen}
 
     def take_over(self) -> Proposal | Refusal | None:
         """The next trial that an earlier run left running, under its own number."""
@@ -118,17 +122,17 @@ class Proposals:
             trial.set_user_attr(REASON, str(error))
             self._study.tell(trial, state=TrialState.PRUNED)
             return Refusal(trial.number, str(error))
-        fingerprint = configuration.fingerprint
-        first = self._seen.setdefault(fingerprint, trial.number)
+        identity = self._spec.identity(values)
+        first = self._seen.setdefault(identity, trial.number)
         if first != trial.number:
             trial.set_user_attr(OUTCOME, "duplicate")
             trial.set_user_attr(REASON, f"repeats trial {first}")
             self._study.tell(trial, state=TrialState.FAIL)
             return None
         if self._untried is not None:
-            self._untried.pop(fingerprint, None)
+            self._untried.pop(identity, None)
         if CONFIGURATION not in trial.user_attrs:
-            trial.set_user_attr(CONFIGURATION, fingerprint)
+            trial.set_user_attr(CONFIGURATION, identity)
         return Proposal(trial, configuration)
 
     def _enqueue_untried(self, repeated: Mapping[str, Scalar]) -> bool:
@@ -153,6 +157,6 @@ class Proposals:
         for _ in range(_DRAWS_BEFORE_GIVING_UP):
             values = self._spec.space.draw(self._random)
             with contextlib.suppress(InfeasibleConfigurationError):
-                if self._spec.configuration(values).fingerprint not in self._seen:
+                if self._spec.identity(values) not in self._seen:
                     return values
         return None

@@ -17,7 +17,7 @@ from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.devices import Placement, place_workers
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.environment import current_environment
-from hpsearch.errors import RunFailedError
+from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
@@ -25,11 +25,12 @@ from hpsearch.interruption import Interruption
 from hpsearch.proposals import Proposals
 from hpsearch.search import Search, SearchEnd, num_finished
 from hpsearch.session import Session
+from hpsearch.space import Scalar
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import shown
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.mishaps import open_for_run
-from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
+from hpsearch.storage.record import StudyRecord, TestReading, rank_trials, trials_to_test
 from hpsearch.study import leased, open_study, prepare_study, refuse_changed_file
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a search does not need it
@@ -149,7 +150,13 @@ class _Run:
 
     def _must_test(self) -> bool:
         request = self._request
+        if self._request.spec.fixed is not None:
+            return request.test and bool(self._to_be_tested())
         return request.test and (request.test_again or self._record.last_reading() is None)
+
+    def _to_be_tested(self) -> dict[int, dict[str, Scalar]]:
+        """The trials of a fixed set whose networks are to be tested, with their parameters."""
+        return trials_to_test(self._record, again=self._request.test_again)
 
     def stored_result(self) -> RunResult:
         """The result of an earlier run."""
@@ -182,24 +189,38 @@ class _Run:
         end: SearchEnd = "budget"
         if request.trials is not None:
             end = Search(session).run(trials=request.trials, timeout_s=request.timeout_s)
-        winner, reading, must_test = None, self._record.last_reading(), self._must_test()
+        must_test = self._must_test()
         if end == "timeout" and not rank_trials(self._record, objective=spec.objective):
             must_test = False  # there is nothing to choose from yet
-        if must_test:
-            from hpsearch.evaluate import Evaluation, read_test_set  # with PyTorch
-
-            evaluation = Evaluation(session)
-            winner = evaluation.choose_winner()
-            evaluation.retrain(winner)
-            reading = read_test_set(
-                session,
-                winner.trial,
-                winner.configuration,
-                role="winner",
-                data_dir=request.data_dir,
-            )
+        winner = None
+        if must_test and spec.fixed is None:
+            winner = self._test_winner(session)
+        elif must_test:
+            self._test_fixed_set(session)
         self._record.renew_run(self._run_id)
-        return RunResult(end, winner, reading, read_now=must_test)
+        return RunResult(end, winner, self._record.last_reading(), read_now=must_test)
+
+    def _test_winner(self, session: Session) -> "Winner":
+        from hpsearch.evaluate import Evaluation, read_test_set  # with PyTorch
+
+        evaluation = Evaluation(session)
+        winner = evaluation.choose_winner()
+        evaluation.retrain(winner)
+        number, configuration = winner.trial, winner.configuration
+        data_dir = self._request.data_dir
+        read_test_set(session, number, configuration, role="winner", data_dir=data_dir)
+        return winner
+
+    def _test_fixed_set(self, session: Session) -> None:
+        """Test every network that is not tested yet: a fixed set chooses none."""
+        from hpsearch.evaluate import read_test_set  # with PyTorch
+
+        data_dir = self._request.data_dir
+        for number, parameters in self._to_be_tested().items():
+            configuration = session.spec.configuration(parameters)
+            read_test_set(session, number, configuration, role="search", data_dir=data_dir)
+            if self._interruption.requested:
+                raise InterruptedRunError("interrupted")
 
     def _keep_alive(self) -> None:
         """Show every few seconds that this run lives."""

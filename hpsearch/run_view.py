@@ -10,10 +10,12 @@ from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.home import Home
 from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
+from hpsearch.report.configurations import configuration_rows, print_configurations
 from hpsearch.report.status import carry_on_command, study_status
 from hpsearch.report.terminal import end_line, print_top, saved_line, test_line, winner_line
 from hpsearch.report.top import top_rows
 from hpsearch.run import RunRequest, RunResult, run_study
+from hpsearch.spec import StudySpec
 from hpsearch.storage.database import shown
 from hpsearch.storage.record import StudyRecord
 
@@ -45,8 +47,10 @@ def _heading(request: RunRequest) -> str:
     return f"database: {shown(url)}\nwatch it: {command}"
 
 
-def print_result(console: Console, record: StudyRecord, result: RunResult, *, home: Home) -> None:
-    """Why the search ended, its best trials, the winner and its test.
+def print_result(
+    console: Console, record: StudyRecord, spec: StudySpec, result: RunResult, *, home: Home
+) -> None:
+    """Why the search ended, its best trials, the winner and its test; or a fixed set's table.
 
     Raises:
         RunFailedError: no trial was completed.
@@ -56,6 +60,9 @@ def print_result(console: Console, record: StudyRecord, result: RunResult, *, ho
     _print(console, end_line(state, end=result.end))
     if not rows:
         raise RunFailedError(f"no trial was completed; to carry on: {state.carry_on}")
+    if spec.fixed is not None:
+        print_configurations(console, configuration_rows(record, spec))
+        return
     _print(console, f"top {len(rows)} by {state.objective} at each trial's best epoch:")
     print_top(console, rows)
     if result.winner is not None:

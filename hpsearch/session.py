@@ -41,10 +41,13 @@ class Session:
             key,
             plan_training(self.spec, key, configuration, self.training_set, epochs=epochs),
             self.home.checkpoint(name, key),
-            self.home.weights(name, key) if key.role == "winner" else None,
+            self.home.weights(name, key) if self._is_tested(key) else None,
             plain=self.plain,
             limit_s=self._limit_s() if key.role == "search" else None,
         )
+
+    def _is_tested(self, key: TrainingKey) -> bool:
+        return key.role == "winner" or (self.spec.fixed is not None and key.role == "search")
 
     def _limit_s(self) -> float | None:
         return self.trial_timeout_s or self.spec.search.trial_timeout
@@ -92,7 +95,8 @@ def plan_training(
         objective=spec.objective,
         early_stopping=protocol.early_stopping if epochs is None else None,
         precision=protocol.precision,
-        train_on=spec.final.train_on if key.role == "winner" else "train",
+        train_on=spec.final.train_on if spec.final and key.role == "winner" else "train",
+        keep=spec.fixed.weights if spec.fixed else "best",
     )
 
 

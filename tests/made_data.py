@@ -16,7 +16,7 @@ from hpsearch.catalogue import (
     DatasetInfo,
 )
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
-from hpsearch.spec import Training
+from hpsearch.studytables import Training
 
 TRAIN_PIXELS = np.arange(20 * 16, dtype=np.uint16).astype(np.uint8).reshape(20, 4, 4)
 TRAIN_CLASSES = np.arange(20, dtype=np.uint8) % 2

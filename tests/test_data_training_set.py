@@ -10,7 +10,7 @@ from made_data import TINY, TINY_FILES, TRAIN_CLASSES, TRAIN_PIXELS, write_tiny
 from hpsearch.catalogue import DATASETS, TRAIN_LABELS
 from hpsearch.data.training_set import TrainingSet, prepare_training_set, split_indices
 from hpsearch.errors import DataError
-from hpsearch.spec import Training
+from hpsearch.studytables import Training
 
 UNEVEN = np.repeat(np.arange(4), [400, 300, 200, 100])
 

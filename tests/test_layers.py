@@ -16,7 +16,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "durations", "errors", "space", "records", "mistakes", "text"),
-    ("algorithms", "catalogue", "configuration", "entries", "home", "spacefile", "spec"),
+    (
+        "algorithms",
+        "catalogue",
+        "configuration",
+        "entries",
+        "fixedset",
+        "home",
+        "spacefile",
+        "spec",
+        "studytables",
+    ),
     ("studyfiles",),
     ("data", "devices", "environment", "models", "predictions"),
     ("training", "storage"),

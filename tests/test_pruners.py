@@ -7,7 +7,7 @@ from small_studies import run_small, small_study, stored
 
 from hpsearch.home import Home
 from hpsearch.pruners import build_pruner
-from hpsearch.spec import Search
+from hpsearch.studytables import Search
 
 EPOCHS = 8
 HOPELESS = [0.2] + [0.1] * (EPOCHS - 1)

@@ -8,7 +8,7 @@ from small_studies import RATES, run_small, small_study, stored
 from hpsearch.algorithms import Random, Sampler
 from hpsearch.home import Home
 from hpsearch.samplers import build_sampler
-from hpsearch.spec import Search
+from hpsearch.studytables import Search
 
 SPACE = {"learning_rate": RATES, "dropout": {"low": 0.0, "high": 0.5}, "dense.units": 8}
 CONDITIONAL = {

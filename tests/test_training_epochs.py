@@ -14,7 +14,7 @@ from hpsearch.data.tensors import DeviceData, ImageSet, load_device_data
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.records import EpochMetrics, Objective
 from hpsearch.space import Scalar
-from hpsearch.spec import EarlyStopping
+from hpsearch.studytables import EarlyStopping
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 from hpsearch.training.epochs import DivergedError, Training, stale_epochs
 

@@ -7,7 +7,7 @@ from made_plans import MLP, make_plan
 
 from hpsearch.configuration import resolve
 from hpsearch.data.training_set import TrainingSet
-from hpsearch.spec import EarlyStopping
+from hpsearch.studytables import EarlyStopping
 from hpsearch.training.plan import Plan
 
 NOWHERE = TrainingSet(

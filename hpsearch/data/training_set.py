@@ -16,7 +16,7 @@ from hpsearch.catalogue import DatasetInfo
 from hpsearch.data.files import Labels, ensure_files, fingerprint_train, read_train
 from hpsearch.errors import DataError
 from hpsearch.home import atomic_path
-from hpsearch.spec import Training
+from hpsearch.studytables import Training
 
 Indices = NDArray[np.int64]
 

@@ -3,8 +3,9 @@
 import shlex
 import statistics
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -12,6 +13,7 @@ from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
 from hpsearch.report.top import local_time
 from hpsearch.space import Scalar
+from hpsearch.spec import StudySpec, parse_study
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
@@ -76,6 +78,7 @@ class StudyStatus:
 
     study: str
     dataset: str
+    kind: Literal["search", "fixed set"]
     model: str
     objective: Objective
     target: int  # finished trials that the newest run aimed at
@@ -89,7 +92,8 @@ class StudyStatus:
     wall_seconds: float  # over all runs, from start to end
     checkpoint_bytes: int  # of trainings that can be carried on
     methods: dict[str, int]  # how many trials were computed how; see records.Method
-    test: TestResult | None
+    test: TestResult | None  # of a search
+    networks_tested: int  # of a fixed set
     owner: OwnerInfo | None
     carry_on: str  # the newest run's command, as it can be typed; empty before the first
 
@@ -98,6 +102,34 @@ def document_of(record: StudyRecord) -> dict[str, Any]:
     """The study file as it was stored with the study."""
     document: dict[str, Any] = record.study.user_attrs[DOCUMENT]
     return document
+
+
+def _model_of(document: Mapping[str, Any]) -> str:
+    """The model of a search; all that a fixed set has."""
+    configurations = document.get("configurations", {}).values()
+    models = [configuration["model"] for configuration in configurations]
+    return " and ".join(dict.fromkeys(models or [document["model"]]))
+
+
+def _networks_tested(record: StudyRecord) -> int:
+    return len({reading.trial for reading in record.readings()})
+
+
+def _trials_of(document: Mapping[str, Any]) -> int:
+    """How many trials the study file asks for."""
+    if "configurations" in document:
+        return len(document["configurations"]) * int(document["fixed"]["seeds"])
+    return int(document["search"]["trials"])
+
+
+def is_fixed_set(record: StudyRecord) -> bool:
+    """Whether a study has named configurations, each tested, instead of a search."""
+    return "configurations" in document_of(record)
+
+
+def stored_spec(record: StudyRecord) -> StudySpec:
+    """The study file as it was stored, read again."""
+    return parse_study(document_of(record), name=record.name)
 
 
 def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
@@ -122,9 +154,10 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
     return StudyStatus(
         study=record.name,
         dataset=document["dataset"],
-        model=document["model"],
+        kind="fixed set" if is_fixed_set(record) else "search",
+        model=_model_of(document),
         objective=objective,
-        target=[document["search"]["trials"], *targets][-1],
+        target=[_trials_of(document), *targets][-1],
         trials=TrialCounts(
             complete=states[TrialState.COMPLETE],
             pruned=states[TrialState.PRUNED],
@@ -146,7 +179,8 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         wall_seconds=sum(_wall_s(run) for run in runs),
         checkpoint_bytes=home.checkpoint_bytes(record.name),
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
-        test=_test_result(record, trained),
+        test=None if is_fixed_set(record) else _test_result(record, trained),
+        networks_tested=_networks_tested(record) if is_fixed_set(record) else 0,
         owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
         carry_on=carry_on_command(runs[-1].environment["command"]) if runs else "",
     )

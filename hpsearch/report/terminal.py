@@ -128,6 +128,10 @@ def _trials(number: int) -> str:
     return "1 trial" if number == 1 else f"{number:,} trials"
 
 
+def _networks(number: int) -> str:
+    return "1 network" if number == 1 else f"{number:,} networks"
+
+
 def saved_line(status: StudyStatus) -> str:
     """What pruning and early stopping saved."""
     return (
@@ -143,7 +147,8 @@ def print_status(console: Console, status: StudyStatus) -> None:
     finished = counts.complete + counts.pruned + counts.failed
     running = "running" if status.owner else "interrupted"
     lines = [
-        f"study {status.study}: {status.model} on {status.dataset}, by {status.objective}",
+        f"study {status.study}, a {status.kind}: {status.model} on {status.dataset}, "
+        f"by {status.objective}",
         f"trials: {finished} of {status.target} finished: {counts.complete} complete, "
         f"{counts.pruned} pruned, {counts.failed} failed; {counts.running} {running}, "
         f"{counts.waiting} waiting, {counts.duplicate} duplicates not trained",
@@ -168,7 +173,11 @@ def print_status(console: Console, status: StudyStatus) -> None:
     if status.methods:
         methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
         lines.append("computed: " + "; ".join(methods))
-    lines.append(test_line(status.test) if status.test else "test: not yet")
+    if status.kind == "fixed set":
+        tested = f"{status.networks_tested} of {_networks(counts.complete)}"
+        lines.append(f"test: {tested} tested; of a fixed set each is, `hpsearch test` has them")
+    else:
+        lines.append(test_line(status.test) if status.test else "test: not yet")
     if status.owner is None and counts.running:
         lines.append(f"to carry on: {status.carry_on}")
     if status.owner is not None:

@@ -1,18 +1,41 @@
-"""The stored result of a reading of the test set, for people and as JSON."""
+"""The stored test result of a study, for people and as JSON."""
 
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
-from hpsearch.report.status import summarize_reading
+from hpsearch.report.configurations import (
+    configuration_rows,
+    configurations_csv,
+    print_configurations,
+)
+from hpsearch.report.spreadsheet import csv_text
+from hpsearch.report.status import is_fixed_set, stored_spec, summarize_reading
 from hpsearch.report.terminal import print_table, test_line
 from hpsearch.report.top import local_time
-from hpsearch.storage.record import TestReading
+from hpsearch.storage.record import StudyRecord, TestReading
+
+_SEED_COLUMNS = (
+    "seed",
+    "accuracy",
+    "loss",
+    "epochs",
+    "train_seconds",
+    "num_parameters",
+    "weights",
+)
 
 
-def reading_as_json(reading: TestReading, *, num_readings: int) -> dict[str, Any]:
-    """The summary, and every seed's result with its per-class scores and confusion matrix."""
+def test_as_json(record: StudyRecord) -> dict[str, Any] | list[dict[str, Any]]:
+    """Of a search, the newest reading; of a fixed set, its table.
+
+    A reading is its summary, and every seed's result with per-class scores and confusion matrix.
+    """
+    if is_fixed_set(record):
+        return [asdict(row) for row in configuration_rows(record, stored_spec(record))]
+    reading, num_readings = record.last_reading(), record.num_readings()
+    assert reading is not None
     return {
         **asdict(summarize_reading(reading, num_readings=num_readings)),
         "finished": local_time(reading.finished),
@@ -20,7 +43,29 @@ def reading_as_json(reading: TestReading, *, num_readings: int) -> dict[str, Any
     }
 
 
-def print_test_result(console: Console, reading: TestReading, *, num_readings: int) -> None:
+def test_csv(record: StudyRecord) -> str:
+    """Of a search a row for each seed of the newest reading; of a fixed set its table."""
+    if is_fixed_set(record):
+        return configurations_csv(configuration_rows(record, stored_spec(record)))
+    reading = record.last_reading()
+    assert reading is not None
+    return csv_text(
+        _SEED_COLUMNS,
+        [[getattr(result, name) for name in _SEED_COLUMNS] for result in reading.evaluations],
+    )
+
+
+def print_test(console: Console, record: StudyRecord) -> None:
+    """The newest reading of a search, or a fixed set's table."""
+    if is_fixed_set(record):
+        print_configurations(console, configuration_rows(record, stored_spec(record)))
+        return
+    reading = record.last_reading()
+    assert reading is not None
+    _print_reading(console, reading, num_readings=record.num_readings())
+
+
+def _print_reading(console: Console, reading: TestReading, *, num_readings: int) -> None:
     """The summary, the seeds, the classes' mean scores and the confusion matrix over all seeds."""
     console.print(test_line(summarize_reading(reading, num_readings=num_readings)), soft_wrap=True)
     print_table(

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, s
 
 from hpsearch.errors import UnknownStudyError
 from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey
+from hpsearch.space import Scalar
 from hpsearch.storage.database import Database, utc_now
 from hpsearch.storage.tables import epochs, evaluations, readings, runs, starts, trainings
 
@@ -296,3 +297,13 @@ def rank_trials(record: StudyRecord, *, objective: Objective) -> list[FrozenTria
     sign = -1 if objective == "val_accuracy" else 1
     trained = [trial for trial in trials if not is_duplicate(trial) and trial.value is not None]
     return sorted(trained, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+
+
+def trials_to_test(record: StudyRecord, *, again: bool) -> dict[int, dict[str, Scalar]]:
+    """The complete trials of a fixed set, with their parameters, by number.
+
+    Those that have a test result are left out, unless they are to be tested `again`.
+    """
+    trials = record.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    tested = set() if again else {reading.trial for reading in record.readings()}
+    return {t.number: dict(t.params) for t in trials if t.number not in tested}

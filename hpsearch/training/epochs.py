@@ -25,7 +25,7 @@ from hpsearch.errors import HpsearchError
 from hpsearch.models.dropout import seed_dropout
 from hpsearch.models.network import build_network, num_parameters
 from hpsearch.records import EpochMetrics, Method, best_epoch, is_better
-from hpsearch.spec import EarlyStopping
+from hpsearch.studytables import EarlyStopping
 from hpsearch.training.device import denormals_flushed
 from hpsearch.training.learner import make_learner
 from hpsearch.training.methods import candidate_methods, choose_method
@@ -188,8 +188,8 @@ class Training:
         self.module, self._optimizer, self._step = learner.module, learner.optimizer, learner.step
 
     def _is_best(self, metrics: EpochMetrics) -> bool:
-        if self._validation is None:
-            return True  # nothing to judge by: the last epoch's weights are kept
+        if self._validation is None or self.plan.keep == "last":
+            return True
         objective = self.plan.objective
         best = (
             best_epoch(self.history, objective=objective).value_of(objective)

@@ -7,7 +7,7 @@ from typing import Literal
 from hpsearch.configuration import Configuration
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.records import Objective
-from hpsearch.spec import EarlyStopping
+from hpsearch.studytables import EarlyStopping, Weights
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Plan:
     early_stopping: EarlyStopping | None
     precision: Literal["fp32", "bf16", "auto"]
     train_on: Literal["train", "train+validation"]
+    keep: Weights = "best"  # which epoch's weights are the result; "last" where none is validated
 
     @property
     def fingerprint(self) -> str:
@@ -37,5 +38,6 @@ class Plan:
             self.early_stopping,
             self.precision,
             self.train_on,
+            self.keep,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

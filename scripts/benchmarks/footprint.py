@@ -25,7 +25,7 @@ from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import EpochFinished, Task
 from hpsearch.home import Home
 from hpsearch.records import TrainingKey
-from hpsearch.spec import Training
+from hpsearch.studytables import Training
 
 _NUM_WORKERS = 2
 _EPOCHS_BEFORE = 2  # the caches of the first steps and of the first validation are there

@@ -8,7 +8,7 @@ from hpsearch.catalogue import DATASETS
 from hpsearch.configuration import resolve
 from hpsearch.data.training_set import prepare_training_set
 from hpsearch.space import Scalar
-from hpsearch.spec import Training
+from hpsearch.studytables import Training
 from hpsearch.training.plan import Plan
 
 Model = Literal["cnn", "mlp"]

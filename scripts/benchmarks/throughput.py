@@ -10,7 +10,7 @@ from benchmarks.reference import Model, reference_plan
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import EpochFinished, Task
 from hpsearch.records import TrainingKey
-from hpsearch.spec import Training
+from hpsearch.studytables import Training
 from hpsearch.training.plan import Plan
 
 _ALL = 51_000  # what the peers train on, too

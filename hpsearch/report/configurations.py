@@ -1,0 +1,163 @@
+"""A fixed set's table: every configuration over its seeds, beside what its document published."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optuna.trial import FrozenTrial
+from rich.console import Console
+
+from hpsearch.fixedset import CONFIGURATION
+from hpsearch.records import TrainingKey, best_epoch, sample_std
+from hpsearch.report.spreadsheet import csv_text
+from hpsearch.report.terminal import print_table
+from hpsearch.report.trials import outcome_of
+from hpsearch.spec import StudySpec
+from hpsearch.storage.record import Evaluation, StudyRecord
+
+
+@dataclass(frozen=True)
+class ConfigurationRow:
+    """One configuration; figures are means over its tested networks, None where there are none."""
+
+    configuration: str
+    seeds: int  # networks tested
+    seeds_wanted: int
+    published_test_accuracy: float | None
+    test_accuracy: float | None
+    test_accuracy_std: float | None  # sample standard deviation
+    test_accuracy_difference: float | None  # ours - published
+    published_test_loss: float | None
+    test_loss: float | None
+    test_loss_std: float | None
+    test_loss_difference: float | None
+    val_accuracy: float | None  # at the epoch whose weights were tested
+    published_parameters: int | None  # trainable ones
+    parameters: int | None
+    epochs: float | None
+    train_seconds: float | None
+    not_tested: str  # what became of the other networks, in words
+
+
+def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[ConfigurationRow]:
+    """One row a configuration, in the file's order; `spec` is the stored study's."""
+    assert spec.fixed is not None
+    trials: dict[str, list[FrozenTrial]] = {named.name: [] for named in spec.configurations}
+    for trial in record.study.get_trials(deepcopy=False):
+        if trial.params.get(CONFIGURATION) in trials:
+            trials[trial.params[CONFIGURATION]].append(trial)
+    tested = {reading.trial: reading.evaluations[0] for reading in record.readings()}
+    histories = record.all_epochs(role="search")
+    rows = []
+    for named in spec.configurations:
+        own, published = trials[named.name], named.published
+        results = [tested[trial.number] for trial in own if trial.number in tested]
+        validations = []
+        for trial in own:
+            if trial.number in tested:
+                epochs = histories[TrainingKey("search", trial.number)]
+                kept = best_epoch(epochs, objective=spec.objective)
+                kept = epochs[-1] if spec.fixed.weights == "last" else kept
+                validations.append(kept.val_accuracy or 0.0)
+        accuracy = _mean([result.accuracy for result in results])
+        loss = _mean([result.loss for result in results])
+        rows.append(
+            ConfigurationRow(
+                configuration=named.name,
+                seeds=len(results),
+                seeds_wanted=spec.fixed.seeds,
+                published_test_accuracy=published.test_accuracy,
+                test_accuracy=accuracy,
+                test_accuracy_std=_std([result.accuracy for result in results]),
+                test_accuracy_difference=_difference(accuracy, published.test_accuracy),
+                published_test_loss=published.test_loss,
+                test_loss=loss,
+                test_loss_std=_std([result.loss for result in results]),
+                test_loss_difference=_difference(loss, published.test_loss),
+                val_accuracy=_mean(validations),
+                published_parameters=published.parameters,
+                parameters=_parameters(results),
+                epochs=_mean([result.epochs for result in results]),
+                train_seconds=_mean([result.train_seconds for result in results]),
+                not_tested=_not_tested(own, tested),
+            )
+        )
+    return rows
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.mean(values) if values else None
+
+
+def _std(values: list[float]) -> float | None:
+    return sample_std(values) if values else None
+
+
+def _difference(ours: float | None, published: float | None) -> float | None:
+    return None if ours is None or published is None else ours - published
+
+
+def _parameters(results: list[Evaluation]) -> int | None:
+    return results[0].num_parameters if results else None
+
+
+def _not_tested(trials: list[FrozenTrial], tested: dict[int, Evaluation]) -> str:
+    left = (trial for trial in trials if trial.number not in tested)
+    return ", ".join(f"trial {trial.number}: {outcome_of(trial)}" for trial in left)
+
+
+def configurations_csv(rows: list[ConfigurationRow]) -> str:
+    """The rows as RFC 4180 CSV in full precision."""
+    names = list(ConfigurationRow.__dataclass_fields__)
+    return csv_text(names, [[getattr(row, name) for name in names] for row in rows])
+
+
+def print_configurations(console: Console, rows: list[ConfigurationRow]) -> None:
+    """The table for people: published, ours as mean and deviation over seeds, difference."""
+    columns: list[tuple[str, list[object]]] = [
+        ("configuration", [row.configuration for row in rows]),
+        ("published accuracy", [_rounded(row.published_test_accuracy) for row in rows]),
+        (
+            "test accuracy",
+            [_spread(row.test_accuracy, row.test_accuracy_std, row.seeds) for row in rows],
+        ),
+        ("difference", [_signed(row.test_accuracy_difference) for row in rows]),
+        ("published loss", [_rounded(row.published_test_loss) for row in rows]),
+        ("test loss", [_spread(row.test_loss, row.test_loss_std, row.seeds) for row in rows]),
+        ("difference", [_signed(row.test_loss_difference) for row in rows]),
+        ("published parameters", [_count(row.published_parameters) for row in rows]),
+        ("parameters", [_count(row.parameters) for row in rows]),
+        ("seeds", [f"{row.seeds} of {row.seeds_wanted}" for row in rows]),
+        ("epochs", ["" if row.epochs is None else round(row.epochs, 1) for row in rows]),
+        ("train s", [_seconds(row.train_seconds) for row in rows]),
+        ("not tested", [row.not_tested for row in rows]),
+    ]
+    # a document that publishes no losses, or no parameters, needs no empty columns for them
+    shown = [column for column in columns if any(value != "" for value in column[1])]
+    print_table(
+        console,
+        [name for name, _ in shown],
+        [[values[i] for _, values in shown] for i in range(len(rows))],
+    )
+
+
+def _rounded(value: float | None) -> float | str:
+    return "" if value is None else round(value, 4)
+
+
+def _spread(mean: float | None, std: float | None, seeds: int) -> str:
+    if mean is None:
+        return ""
+    return f"{mean:.4f}" if seeds == 1 else f"{mean:.4f} ± {std:.4f}"
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.4f}"
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _seconds(value: float | None) -> float | str:
+    return "" if value is None else round(value, 1)
