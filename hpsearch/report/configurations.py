@@ -119,11 +119,11 @@ def print_configurations(console: Console, rows: list[ConfigurationRow]) -> None
         ("published accuracy", [_rounded(row.published_test_accuracy) for row in rows]),
         (
             "test accuracy",
-            [_spread(row.test_accuracy, row.test_accuracy_std, row.seeds) for row in rows],
+            [_accuracy(row) for row in rows],
         ),
         ("difference", [_signed(row.test_accuracy_difference) for row in rows]),
         ("published loss", [_rounded(row.published_test_loss) for row in rows]),
-        ("test loss", [_spread(row.test_loss, row.test_loss_std, row.seeds) for row in rows]),
+        ("test loss", [_loss(row) for row in rows]),
         ("difference", [_signed(row.test_loss_difference) for row in rows]),
         ("published parameters", [_count(row.published_parameters) for row in rows]),
         ("parameters", [_count(row.parameters) for row in rows]),
@@ -143,6 +143,14 @@ def print_configurations(console: Console, rows: list[ConfigurationRow]) -> None
 
 def _rounded(value: float | None) -> float | str:
     return "" if value is None else round(value, 4)
+
+
+def _accuracy(row: ConfigurationRow) -> str:
+    return _spread(row.test_accuracy, row.test_accuracy_std, row.seeds)
+
+
+def _loss(row: ConfigurationRow) -> str:
+    return _spread(row.test_loss, row.test_loss_std, row.seeds)
 
 
 def _spread(mean: float | None, std: float | None, seeds: int) -> str:
