@@ -39,6 +39,7 @@ from hpsearch.options import (
     WorkersPerGpuOption,
 )
 from hpsearch.output import print_csv, print_json, say, stdout
+from hpsearch.reproduce_command import reproduce
 from hpsearch.text import one_line
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(reproduce)
 
 
 def _print_version(wanted: bool) -> None:

@@ -57,7 +57,7 @@ def data_show(
     from hpsearch.report.listing import print_class_counts
 
     info = dataset_info(name)
-    path = output or Home(home).root / "reports" / f"{info.name}.png"
+    path = output or Home(home).reports / f"{info.name}.png"
     if output is not None:
         check_folder(output)
     ensure_files(info, data_dir=data_dir)

@@ -5,6 +5,7 @@ runs/                            --home, or HPSEARCH_HOME
   cache/                         decoded training sets and splits, mapped by all workers
   checkpoints/STUDY/             of trainings that are under way
   artifacts/STUDY/               weights and test predictions of the winner
+  reports/                       pages and pictures that were asked for
   tracebacks/STUDY/              of trainings that failed with an error
 """
 
@@ -64,6 +65,11 @@ class Home:
     def predictions(self, study: str, reading: int) -> Path:
         """The outputs for every test image of one reading of the test set."""
         return self.artifacts(study) / f"test-reading-{reading}.safetensors"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of pages and pictures."""
+        return self.root / "reports"
 
     def tracebacks(self, study: str) -> Path:
         """The folder of a study's tracebacks."""

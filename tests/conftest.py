@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import CommandLine
 from databases import KINDS, home_of
 
 from hpsearch.home import Home
@@ -31,3 +32,14 @@ def data_dir() -> Path:
     if DATA_DIR is None or not (Path(DATA_DIR) / "FashionMNIST").is_dir():
         pytest.skip("needs HPSEARCH_DATA to name a folder with MNIST and Fashion-MNIST")
     return Path(DATA_DIR)
+
+
+@pytest.fixture
+def hpsearch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> CommandLine:
+    """The command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HPSEARCH_HOME", raising=False)
+    monkeypatch.delenv("HPSEARCH_DATA", raising=False)
+    return CommandLine(monkeypatch, capsys)

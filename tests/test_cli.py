@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from command_line import Answer, CommandLine
 
 from hpsearch import cli
 from hpsearch.home import Home
@@ -36,42 +36,6 @@ learning_rate = { low = 1e-3, high = 1e-1, log = true }
 finalists = 1
 seeds = 2
 """
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed and returned."""
-
-    status: int
-    out: str
-    err: str
-
-
-class CommandLine:
-    """The command line, called in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *words: str) -> Answer:
-        self._monkeypatch.setattr(sys, "argv", ["hpsearch", *words])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        printed = self._capsys.readouterr()
-        assert isinstance(exit_.value.code, int)
-        return Answer(exit_.value.code, printed.out, printed.err)
-
-
-@pytest.fixture
-def hpsearch(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> CommandLine:
-    """The command line in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HPSEARCH_HOME", raising=False)
-    monkeypatch.delenv("HPSEARCH_DATA", raising=False)
-    return CommandLine(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "studytables",
     ),
     ("studyfiles",),
+    ("collection",),
     ("data", "devices", "environment", "models", "predictions"),
     ("training", "storage"),
     ("executors", "interruption"),
@@ -37,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("progress", "output", "report", "dashboard"),
     ("run_view",),
     ("options",),
-    ("data_commands",),
+    ("data_commands", "reproduce_command"),
     ("cli",),
     ("__main__",),
 )
@@ -56,7 +57,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("storage",),
     "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
     "torchvision": ("data",),
-    "typer": ("cli", "data_commands", "options", "output"),
+    "typer": ("cli", "data_commands", "options", "output", "reproduce_command"),
 }
 
 

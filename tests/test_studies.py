@@ -7,11 +7,26 @@ import optuna
 import pytest
 
 from hpsearch.configuration import Configuration
+from hpsearch.models.network import build_network, num_parameters
 from hpsearch.space import Fixed, Float, Int, Scalar, Space
 from hpsearch.spec import StudySpec, load_study_file, parse_study
 
 STUDIES = Path(__file__).parents[1] / "studies"
-NAMES = [
+FIXED = {  # with the number of their configurations
+    "d0-fashion": 4,
+    "d0-mnist": 4,
+    "d1-fashion": 8,
+    "d1-mnist": 8,
+    "d2-cnn": 1,
+    "d2-mlp": 1,
+    "d3-fashion": 2,
+    "d4-cnn-variants": 10,
+    "d4-mlp-adam": 12,
+    "d4-mlp-dropout": 12,
+    "d4-mlp-sgd": 12,
+    "variants-digits": 4,
+}
+NAMES = [  # of searches
     "cnn-digits",
     "cnn-fashion",
     "cnn-fashion-wide",
@@ -81,7 +96,77 @@ def _close(one: Scalar, other: Scalar) -> bool:
 
 
 def test_the_shipped_files_are_those_of_the_issue() -> None:
-    assert sorted(path.stem for path in STUDIES.glob("*.toml")) == NAMES
+    assert sorted(path.stem for path in STUDIES.glob("*.toml")) == sorted([*NAMES, *FIXED])
+
+
+@pytest.mark.parametrize("name", sorted(FIXED))
+def test_a_shipped_fixed_set_loads_with_all_of_its_configurations(name: str) -> None:
+    spec = shipped(name)
+    assert spec.fixed is not None
+    assert len(spec.configurations) == FIXED[name]
+    assert len({one.configuration for one in spec.configurations}) == FIXED[name]
+    assert parse_study(spec.document, name=name) == spec
+
+
+PUBLISHED_PARAMETERS = {
+    ("d1-fashion", "CNN relu"): 454_410,
+    ("d1-mnist", "CNN relu"): 454_410,
+    ("d1-fashion", "CNN sigmoid + batch norm"): 454_878,
+    ("d1-mnist", "CNN sigmoid + batch norm"): 454_878,
+    ("d4-cnn-variants", "64-128-256"): 410_634,
+}
+
+
+@pytest.mark.parametrize(("study", "name"), sorted(PUBLISHED_PARAMETERS))
+def test_a_fixed_sets_network_has_the_published_number_of_parameters(study: str, name: str) -> None:
+    (named,) = (one for one in shipped(study).configurations if one.name == name)
+    network = build_network(named.configuration.network, image_shape=(1, 28, 28), num_classes=10)
+    expected = PUBLISHED_PARAMETERS[study, name]
+    assert num_parameters(network) == named.published.parameters == expected
+
+
+# test loss and accuracy in D4's table; all of a row are far apart, so a few show the order
+PUBLISHED_RESULTS = {
+    ("d4-mlp-sgd", "Glorot 1x64"): (0.4512, 0.8744),
+    ("d4-mlp-sgd", "He 3x128"): (0.6651, 0.8841),
+    ("d4-mlp-adam", "Glorot 2x128"): (1.1269, 0.8845),
+    ("d4-mlp-dropout", "Glorot 1x128"): (0.3222, 0.8830),
+    ("d4-cnn-variants", "32-64-128 + dense 128"): (0.449519, 0.9177),
+    ("d4-cnn-variants", "32"): (0.291403, 0.9068),
+    ("d2-cnn", "CNN"): (None, 0.8966),
+    ("d0-mnist", "MLP tuned"): (None, 0.97),
+}
+
+
+@pytest.mark.parametrize(("study", "name"), sorted(PUBLISHED_RESULTS))
+def test_a_fixed_sets_published_results_are_those_of_the_documents(study: str, name: str) -> None:
+    (named,) = (one for one in shipped(study).configurations if one.name == name)
+    published = named.published.test_loss, named.published.test_accuracy
+    assert published == PUBLISHED_RESULTS[study, name]
+
+
+def test_d4s_mlps_differ_by_layers_units_and_initializer_only() -> None:
+    for name, optimizer in (("d4-mlp-sgd", "sgd"), ("d4-mlp-adam", "adam")):
+        spec = shipped(name)
+        for one in spec.configurations:
+            configuration = one.configuration
+            initializer, size = one.name.split()
+            layers, units = map(int, size.split("x"))
+            assert [layer.units for layer in configuration.network.dense] == [units] * layers
+            assert configuration.network.initializer == f"{initializer.lower()}_uniform"
+            assert (configuration.optimizer.name, configuration.batch_size) == (optimizer, 32)
+        assert (spec.training.epochs, spec.training.validation) == (100, 0.1)
+
+
+def test_the_published_winners_of_d4s_searches() -> None:
+    for name, best, test in (("mlp-fashion", 0.898778, 0.8858), ("cnn-fashion", 0.928889, 0.9207)):
+        published = shipped(name).published
+        assert published is not None
+        assert published.test_accuracy == test
+        ranked = [trial.val_accuracy for trial in published.top]
+        assert ranked[0] == best
+        assert ranked == sorted(ranked, reverse=True)
+        assert len(ranked) == 5
 
 
 @pytest.mark.parametrize("name", NAMES)

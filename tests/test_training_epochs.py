@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from hpsearch.data.tensors import DeviceData, ImageSet, load_device_data
 from hpsearch.data.training_set import TrainingSet
-from hpsearch.records import EpochMetrics, Objective
+from hpsearch.records import EpochMetrics, Objective, best_epoch
 from hpsearch.space import Scalar
 from hpsearch.studytables import EarlyStopping
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
@@ -247,6 +247,19 @@ def test_the_best_epochs_weights_are_kept_when_later_ones_are_worse(
     assert scores[2] in (min(scores), max(scores)), "the third epoch is the best"
     assert scores[3] != scores[2]
     assert_same_weights(training.best_weights, best)
+
+
+def test_the_last_epochs_weights_are_kept_where_the_plan_says_so(digits: TrainingSet) -> None:
+    values = {"dense.units": 24, "learning_rate": 0.01}
+    training = start(make_plan(digits, values, keep="last", epochs=4, stop_after=4))
+    for metrics in training.epochs():
+        if metrics.epoch == 2:  # from here on it cannot get better again
+            with torch.no_grad():
+                for parameter in training.module.parameters():
+                    parameter.zero_()
+    best = best_epoch(training.history, objective="val_accuracy")
+    assert best.epoch < 4
+    assert_same_weights(training.best_weights, training.module.state_dict())
 
 
 @pytest.mark.parametrize("train_on", ["train", "train+validation"])

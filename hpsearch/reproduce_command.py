@@ -1,0 +1,126 @@
+"""`hpsearch reproduce`: the write-ups' experiments, one after the other, and one page of them."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hpsearch.errors import (
+    RunFailedError,
+    UnknownStudyError,
+)
+from hpsearch.home import Home
+from hpsearch.options import (
+    DATA_DIR,
+    HOME,
+    DataDirOption,
+    DeviceOption,
+    HomeOption,
+    PlainOption,
+    StorageOption,
+    WorkersOption,
+    WorkersPerGpuOption,
+)
+from hpsearch.output import check_folder, say, stdout, write_text
+
+if TYPE_CHECKING:
+    from hpsearch.report.published import PublishedFigure
+    from hpsearch.spec import StudySpec
+
+
+_TESTED = ("test accuracy", "test loss")
+
+
+def reproduce(
+    studies: Annotated[
+        list[str] | None, typer.Argument(help="Only these studies; by default all of them.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="At most so many networks a configuration.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="At most so many epochs a training.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="At most so many trials of each search.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The page, by default HOME/reports/reproduced.html."),
+    ] = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    workers_per_gpu: WorkersPerGpuOption = 1,
+    plain: PlainOption = False,
+    home: HomeOption = HOME,
+    storage: StorageOption = None,
+    data_dir: DataDirOption = DATA_DIR,
+) -> None:
+    """Run every study that has published figures, and set ours beside them; again: carry on."""
+    from hpsearch.collection import Budget, trim, trimmed
+    from hpsearch.report.published import print_published, published_csv
+    from hpsearch.run import RunRequest
+    from hpsearch.run_view import watch_run
+
+    page = output or Home(home).reports / "reproduced.html"
+    if output is not None:
+        check_folder(page)
+    url = storage or Home(home).database_url
+    chosen = _chosen(studies or [])
+    specs = {study.name: trim(study, Budget(seeds, epochs, trials)) for study in chosen}
+    words = {study.name: trimmed(specs[study.name], study) for study in chosen}
+    for name, spec in specs.items():
+        say(f"study {spec.name}" + (f" ({words[name]})" if words[name] else ""))
+        request = RunRequest(
+            spec=spec,
+            home=Home(home),
+            storage=url,
+            data_dir=data_dir,
+            trials=spec.search.trials,
+            workers=workers,
+            device=device,
+            workers_per_gpu=workers_per_gpu,
+            plain=plain,
+        )
+        try:
+            watch_run(request)
+        except RunFailedError as error:
+            say(f"study {spec.name}: {error}")
+        figures = _figures(url, specs, words)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_text(page.with_suffix(".csv"), published_csv(figures))
+    print_published(stdout(), figures)
+    typer.echo(f"all published figures: {page}")
+    untested = {row.study for row in figures if row.ours is None and row.figure in _TESTED}
+    if untested:
+        raise RunFailedError(f"not all could be tested: {', '.join(sorted(untested))}")
+
+
+def _chosen(names: list[str]) -> list["StudySpec"]:
+    from hpsearch.collection import collection
+
+    studies = collection()
+    known = [study.name for study in studies]
+    for name in names:
+        if name not in known:
+            raise UnknownStudyError(f"{name!r} has no published figures; {', '.join(known)} have")
+    return [study for study in studies if not names or study.name in names]
+
+
+def _figures(
+    url: str, specs: dict[str, "StudySpec"], words: dict[str, str]
+) -> list["PublishedFigure"]:
+    """Every published figure, with what is stored so far."""
+    from hpsearch.report.published import published_figures
+    from hpsearch.storage.database import open_database
+    from hpsearch.storage.record import StudyRecord
+
+    with closing(open_database(url, create=False)) as database:
+        stored = set(database.study_names())
+        return [
+            figure
+            for name, spec in specs.items()
+            for record in [StudyRecord.of(database, spec.name) if spec.name in stored else None]
+            for figure in published_figures(name, spec, record, trimmed=words[name])
+        ]

@@ -1,0 +1,83 @@
+"""`hpsearch reproduce` on a small fixed set with made figures, in place of the shipped ones."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+from small_studies import stored
+
+from hpsearch.home import Home
+
+FILE = """
+dataset = "digits"
+model = "mlp"
+[training]
+epochs = 2
+subset = 300
+learning_rate = {rate}
+optimizer = "sgd"
+[fixed]
+seeds = 2
+[configurations]
+one = {{ dense.units = 4, published = {{ test_accuracy = 0.9 }} }}
+two = {{ dense.units = 8, published = {{ test_loss = 0.5 }} }}
+"""
+
+
+@pytest.fixture
+def hpsearch(hpsearch: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    Path("studies").mkdir()
+    Path("studies/tiny.toml").write_text(FILE.format(rate=0.01))
+    monkeypatch.setattr("hpsearch.studyfiles.study_folders", lambda: [Path("studies")])
+    return hpsearch
+
+
+def table() -> list[dict[str, str]]:
+    with Path("runs/reports/reproduced.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_published_figure_is_set_beside_ours(hpsearch: CommandLine) -> None:
+    answer = hpsearch("reproduce", "--workers", "0")
+    assert answer.status == 0
+    with stored(Home(Path("runs")), "tiny") as record:
+        first, second = (record.readings()[number].evaluations[0] for number in (0, 2))
+    one, two = table()
+    assert (one["subject"], one["figure"], one["published"]) == ("one", "test accuracy", "0.9")
+    assert float(one["ours"]) == pytest.approx((first.accuracy + second.accuracy) / 2)
+    assert (two["subject"], two["figure"], two["networks"]) == ("two", "test loss", "2")
+    assert "tiny   one" in answer.out
+    assert "reproduced" in answer.out
+
+
+def test_a_trimmed_run_says_so_and_can_be_made_whole(hpsearch: CommandLine) -> None:
+    answer = hpsearch("reproduce", "--workers", "0", "--seeds", "1")
+    assert answer.status == 0
+    assert "1 of 2 seeds" in answer.out
+    assert {row["trimmed"] for row in table()} == {"1 of 2 seeds"}
+    assert hpsearch("reproduce", "--workers", "0").status == 0
+    assert {row["trimmed"] for row in table()} == {""}
+    with stored(Home(Path("runs")), "tiny") as record:
+        assert Counter(reading.trial for reading in record.readings()) == dict.fromkeys(range(4), 1)
+
+
+def test_only_the_studies_that_are_named_are_run(hpsearch: CommandLine) -> None:
+    Path("studies/other.toml").write_text(FILE.format(rate=0.02))
+    assert hpsearch("reproduce", "tiny", "--workers", "0", "--epochs", "1").status == 0
+    assert {(row["study"], row["trimmed"]) for row in table()} == {("tiny", "1 of 2 epochs")}
+    answer = hpsearch("reproduce", "fiction")
+    assert answer.status == 2
+    assert "'fiction' has no published figures; other, tiny have" in answer.err
+
+
+def test_a_study_that_fails_does_not_keep_the_others_from_running(hpsearch: CommandLine) -> None:
+    Path("studies/broken.toml").write_text(FILE.format(rate=1e38))  # diverges
+    answer = hpsearch("reproduce", "--workers", "0")
+    assert answer.status == 1
+    assert "not all could be tested: broken" in answer.err
+    by_study = {row["study"]: row["ours"] for row in table()}
+    assert by_study["broken"] == ""
+    assert float(by_study["tiny"]) > 0
+    assert "not tested yet" in answer.out
