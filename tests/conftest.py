@@ -1,6 +1,7 @@
 """What several tests need: the real data where there is some, and a home of their own."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,13 @@ from databases import KINDS, home_of
 from hpsearch.home import Home
 
 DATA_DIR = os.environ.get("HPSEARCH_DATA")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """PyTorch computes as in a worker: threads without a core of their own spin."""
+    if torch := sys.modules.get("torch"):  # no test has to import it for this
+        torch.set_num_threads(1)
 
 
 @pytest.fixture

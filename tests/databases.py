@@ -54,7 +54,7 @@ def home_of(kind: str, root: Path) -> Iterator[Home]:
 @cache
 def _template() -> str:
     """The name of a database with all tables and no study: Optuna takes seconds to make one."""
-    name = "hpsearch_test_template"
+    name = "hpsearch_test_template_" + os.environ.get("PYTEST_XDIST_WORKER", "alone")
     _administer(f"DROP DATABASE IF EXISTS {name}")
     _administer(f"CREATE DATABASE {name}")
     open_database(_url(name), create=True).close()

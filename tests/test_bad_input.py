@@ -11,12 +11,14 @@ import shutil
 import socket
 import sqlite3
 import sys
+import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from full_study import FULL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_studies import FakeExecutor, bench, small_study, trained
@@ -745,51 +747,7 @@ def test_no_control_character_of_a_description_reaches_the_terminal(place: Path)
 # --- rules for every file and every command line
 
 
-FULL = """
-description = "every table"
-dataset = "digits"
-model = "cnn"
-[training]
-epochs = 12
-early_stopping = { monitor = "val_accuracy", patience = 3 }
-validation = 0.2
-batch_size = 32
-[search]
-sampler = { name = "tpe", n_startup_trials = 4 }
-pruner = { name = "patient", patience = 2, wrapped = { name = "median" } }
-trials = 9
-trial_timeout = "30m"
-[space]
-learning_rate = { low = 1e-4, high = 1e-1, log = true }
-dropout = { low = 0.0, high = 0.5, step = 0.25 }
-optimizer = ["adam", "sgd"]
-momentum = { choices = [0.0, 0.9], when = { optimizer = "sgd" } }
-conv_layers = { low = 1, high = 2 }
-"conv.filters" = { each = "conv_layers", choices = [4, 8] }
-[final]
-finalists = 2
-"""
-DOCUMENT: dict[str, Any] = {
-    "description": "every table",
-    "dataset": "digits",
-    "model": "cnn",
-    "training": {"epochs": 12, "early_stopping": {"patience": 3}, "validation": 0.2},
-    "search": {
-        "sampler": {"name": "tpe", "n_startup_trials": 4},
-        "pruner": {"name": "patient", "wrapped": {"name": "median"}},
-        "trials": 9,
-        "trial_timeout": "30m",
-    },
-    "space": {
-        "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
-        "dropout": {"low": 0.0, "high": 0.5, "step": 0.25},
-        "optimizer": ["adam", "sgd"],
-        "momentum": {"choices": [0.0, 0.9], "when": {"optimizer": "sgd"}},
-        "conv_layers": {"low": 1, "high": 2},
-        "conv.filters": {"each": "conv_layers", "choices": [4, 8]},
-    },
-    "final": {"finalists": 2},
-}
+DOCUMENT = tomllib.loads(FULL)
 in_a_folder = settings(
     deadline=None,
     derandomize=True,
@@ -876,8 +834,20 @@ def damaged_bytes(draw: st.DrawFn) -> bytes:
     return bytes(content)
 
 
-@given(damaged_lines() | damaged_bytes())
-@in_a_folder
+INSERTS = ["inf", "nan", "'", '"', "[", "]", "{", "}", "=", "\n", "0", ".", "-", "[a]"]
+
+
+@st.composite
+def damaged_stretch(draw: st.DrawFn) -> bytes:
+    """FULL with a stretch of it replaced by something else."""
+    content = FULL.encode()
+    start, length = draw(st.integers(0, len(content))), draw(st.integers(0, 30))
+    insert = draw(st.binary(max_size=5) | st.sampled_from(INSERTS).map(str.encode))
+    return content[:start] + insert + content[start + length :]
+
+
+@given(damaged_lines() | damaged_bytes() | damaged_stretch())
+@settings(in_a_folder, max_examples=200, derandomize=False)
 def test_a_damaged_text_is_a_study_or_one_printable_line(tmp_path: Path, content: bytes) -> None:
     check_loading(tmp_path / "study.toml", content)
 

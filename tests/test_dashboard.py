@@ -23,9 +23,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@pytest.fixture
-def page(home: Home) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a dashboard on a home with one finished study, named `small`."""
+    home = Home(tmp_path_factory.mktemp("dashboard"))
     run_small(small_study(), home)
     port = free_port()
     words = ["dashboard", "--home", str(home.root), "--port", str(port)]
@@ -54,7 +55,7 @@ def wait_for(address: str) -> None:
             time.sleep(0.1)
 
 
-def test_the_dashboard_serves_the_study_with_its_best_value(page: str, home: Home) -> None:
+def test_the_dashboard_serves_the_study_with_its_best_value(page: str) -> None:
     with urlopen(f"{page}/api/studies") as answer:
         studies = json.load(answer)["study_summaries"]
     assert [study["study_name"] for study in studies] == ["small"]

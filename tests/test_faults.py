@@ -33,8 +33,8 @@ from small_studies import run_small
 from hpsearch.spec import load_study_file
 
 SHORT: tuple[Scenario, ...] = (
-    Kills(faults=6, trials=10, epochs=60, sample=3),
-    Stops(faults=2, stop_s=3, trials=3, epochs=300, sample=1),
+    Kills(faults=4, trials=7, epochs=60, sample=2),
+    Stops(faults=2, stop_s=1.5, trials=3, epochs=150, sample=1),
     DamagedCheckpoints(rounds=1, trials=2, epochs=60, sample=2, paused_by=signal.SIGTERM),
     Interruptions(kinds=((signal.SIGHUP, 1),), early=False, trials=2, epochs=40, sample=1),
 )

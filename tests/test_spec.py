@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from full_study import FULL
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.algorithms import Halving, Median, Patient, Percentile, Tpe
@@ -17,40 +18,6 @@ from hpsearch.space import Choice, Fixed, Float, Int, Scalar, Space
 from hpsearch.spec import StudySpec, load_study_file, parse_study
 
 HEAD = 'dataset = "digits"\nmodel = "cnn"\n'
-FULL = """
-description = "every table"
-dataset = "digits"
-model = "cnn"
-objective = "val_loss"
-
-[training]
-epochs = 12
-early_stopping = { monitor = "val_accuracy", patience = 3 }
-validation = 0.2
-seed = 7
-precision = "auto"
-subset = 500
-batch_size = 32
-
-[search]
-sampler = { name = "tpe", n_startup_trials = 4 }
-pruner = { name = "patient", patience = 2, wrapped = { name = "median" } }
-trials = 9
-
-[space]
-learning_rate = { low = 1e-4, high = 1e-1, log = true }
-dropout = { low = 0.0, high = 0.5, step = 0.25 }
-optimizer = ["adam", "sgd"]
-momentum = { choices = [0.0, 0.9], when = { optimizer = "sgd" } }
-conv_layers = { low = 1, high = 2 }
-conv.filters = { each = "conv_layers", choices = [4, 8] }
-"conv.1.kernel" = [3, 5]
-
-[final]
-finalists = 2
-seeds = 1
-train_on = "train"
-"""
 BASE: dict[str, Any] = {
     "description": "",
     "dataset": "digits",
@@ -109,7 +76,7 @@ def test_every_table_of_a_file_is_read(tmp_path: Path) -> None:
     assert training.early_stopping.patience == 3
     assert spec.search.sampler == Tpe(n_startup_trials=4)
     assert spec.search.pruner == Patient(patience=2, wrapped=Median())
-    assert spec.search.trials == 9
+    assert (spec.search.trials, spec.search.trial_timeout) == (9, 1800.0)
     assert (spec.final.finalists, spec.final.seeds, spec.final.train_on) == (2, 1, "train")
     domains = {p.name: p.domain for p in spec.space.parameters}
     assert domains == {
@@ -584,42 +551,3 @@ def test_any_change_of_a_value_is_refused_as_a_mistake_or_gives_a_usable_study(
         spec.configuration(values)
     except InfeasibleConfigurationError:
         assert values.get("conv.padding") == "valid" or "conv.1.padding" in values
-
-
-INSERTS = [
-    b"inf",
-    b"nan",
-    b"'",
-    b'"',
-    b"[",
-    b"]",
-    b"{",
-    b"}",
-    b"=",
-    b"\n",
-    b"0",
-    b".",
-    b"-",
-    b"[a]",
-]
-
-
-def name_or_mistake(path: Path) -> str:
-    try:
-        return load_study_file(path).name
-    except StudyFileError as error:
-        return str(error)
-
-
-@given(
-    st.integers(0, len(FULL)), st.integers(0, 30), st.binary(max_size=5) | st.sampled_from(INSERTS)
-)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_damage_to_a_file_is_refused_in_one_line_or_gives_a_study(
-    tmp_path: Path, start: int, length: int, insert: bytes
-) -> None:
-    content = FULL.encode()
-    path = written(tmp_path, content[:start] + insert + content[start + length :])
-    answer = name_or_mistake(path)
-    assert answer == "study" or answer.startswith(f"{path}: ")
-    assert len(answer.splitlines()) == 1
