@@ -30,7 +30,7 @@ def watch_run(request: RunRequest) -> RunResult:
             console, objective=request.spec.objective, heading=_heading(request)
         ) as observer:
             return run_study(request, observer=observer)
-    except (InterruptedRunError, KeyboardInterrupt):
+    except InterruptedRunError:
         again = carry_on_command([shown(word) for word in sys.argv])
         raise InterruptedRunError(
             f"interrupted, nothing finished is lost; to carry on: {again}"

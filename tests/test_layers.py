@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run_view",),
     ("options",),
     ("data_commands",),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )
@@ -46,7 +47,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("storage",),
     "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
     "torchvision": ("data",),
-    "typer": ("cli", "data_commands", "options", "output"),
+    "typer": ("cli", "commands", "data_commands", "options", "output"),
 }
 
 
