@@ -30,7 +30,7 @@ from hpsearch.storage.database import shown
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.mishaps import open_for_run
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
-from hpsearch.study import leased, open_study, prepare_study, refuse_changed_file
+from hpsearch.study import check_stored, leased, open_study, prepare_study
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a search does not need it
     from hpsearch.evaluate import Winner
@@ -90,8 +90,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         request.device, workers=request.workers, workers_per_gpu=request.workers_per_gpu
     )
     with _disk_failures_told(), closing(start_executor(placement)) as executor:
-        if not request.restart:
-            refuse_changed_file(request.storage, spec)
+        check_stored(request.storage, spec, restart=request.restart)
         training_set = prepare_training_set(
             spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
         )

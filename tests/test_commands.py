@@ -449,10 +449,25 @@ def test_what_is_not_a_database_is_refused_and_left_alone(
     assert after == before
 
 
-def test_a_read_only_database_is_refused(
+def test_a_read_only_home_can_be_looked_at_and_not_changed(
     hpsearch: CommandLine, finished: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(finished, tmp_path / "copy")
-    (tmp_path / "copy" / "runs" / "hpsearch.db").chmod(0o444)
-    answer = hpsearch("status", *at(tmp_path / "copy"))
-    check_refusal(answer, "read-only")
+    home = tmp_path / "copy"
+    shutil.copytree(finished / "runs", home)
+    for path in (home, *home.rglob("*")):
+        path.chmod(0o555)
+    before = tree(tmp_path)
+    at_copy = ("--study", "small", "--home", str(home))
+    for command in ("status", "top", "test"):
+        assert hpsearch(command, *at_copy).status == 0
+    assert hpsearch("studies", "--home", str(home)).status == 0
+    file = ("--study", str(finished / "small.toml"), "--home", str(home))
+    for words in (
+        ("run", *file),
+        ("run", *file, "--restart"),
+        ("run", "--study", "cnn-digits", "--home", str(home)),
+        ("test", *at_copy, "--again"),
+        ("dashboard", "--home", str(home)),
+    ):
+        check_refusal(hpsearch(*words), "read-only")
+    assert tree(tmp_path) == before
