@@ -63,6 +63,8 @@ def print_result(console: Console, record: StudyRecord, result: RunResult, *, ho
     if state.test is not None:
         _print(console, test_line(state.test))
     _print(console, saved_line(state))
+    if state.trials.running:
+        _print(console, f"to carry on: {state.carry_on}")
 
 
 def _print(console: Console, line: str) -> None:

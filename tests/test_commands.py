@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import sys
@@ -133,6 +134,29 @@ def test_a_replay_says_whether_the_trial_came_out_the_same(
     answer = hpsearch("replay", *at(finished), "--trial", "2")
     assert answer.status == 1
     assert "NOT the same" in answer.out
+
+
+def test_trials_beyond_the_budget_stay_running_and_it_is_said_how_to_carry_them_on(
+    hpsearch: CommandLine, finished: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished / "runs", copy)
+    database = sqlite3.connect(copy / "hpsearch.db")
+    with closing(database), database:
+        database.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 3")
+        database.execute("UPDATE hpsearch_test_readings SET finished = NULL")
+    options = ("--study", str(finished / "small.toml"), "--home", str(copy), "--workers", "0")
+    answer = hpsearch("run", *options, "--trials", "2")
+    assert answer.status == 0
+    assert "small: 3 trials finished" in answer.out
+    assert "; 1 trial left to be carried on" in answer.out
+    command = shlex.join(["hpsearch", "run", *options, "--trials", "4"])
+    assert answer.out.endswith(f"\nto carry on: {command}\n")
+    state = json.loads(hpsearch("status", "--study", "small", "--home", str(copy), "--json").out)
+    assert (state["target"], state["trials"]["running"], state["carry_on"]) == (2, 1, command)
+    assert "4 trials finished" in hpsearch(*shlex.split(command)[1:]).out
+    state = json.loads(hpsearch("status", "--study", "small", "--home", str(copy), "--json").out)
+    assert (state["target"], state["trials"]["running"]) == (4, 0)
 
 
 def at(finished: Path) -> tuple[str, ...]:

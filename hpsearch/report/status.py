@@ -3,6 +3,7 @@
 import shlex
 import statistics
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from hpsearch.space import Scalar
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
+    FINISHED,
     OUTCOME,
     Run,
     StudyRecord,
@@ -91,7 +93,7 @@ class StudyStatus:
     methods: dict[str, int]  # how many trials were computed how; see records.Method
     test: TestResult | None
     owner: OwnerInfo | None
-    carry_on: str  # the newest run's command, as it can be typed; empty before the first
+    carry_on: str  # the newest search's command, as it can be typed; empty before the first
 
 
 def document_of(record: StudyRecord) -> dict[str, Any]:
@@ -117,14 +119,16 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
     ]
     saved = [_saved(epochs, document["training"]["epochs"]) for epochs in ended]
     runs = record.runs()
-    targets = [n for run in runs if (n := run.environment["trials"]) is not None]
+    searches = [run for run in runs if run.environment["trials"] is not None]
+    target = searches[-1].environment["trials"] if searches else document["search"]["trials"]
+    num_begun = sum(states[state] for state in (*FINISHED, TrialState.RUNNING))
     owner = live_owner(record.database, record.study_id)
     return StudyStatus(
         study=record.name,
         dataset=document["dataset"],
         model=document["model"],
         objective=objective,
-        target=[document["search"]["trials"], *targets][-1],
+        target=target,
         trials=TrialCounts(
             complete=states[TrialState.COMPLETE],
             pruned=states[TrialState.PRUNED],
@@ -148,12 +152,29 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
         test=_test_result(record, trained),
         owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
-        carry_on=carry_on_command(runs[-1].environment["command"]) if runs else "",
+        carry_on=_carry_on(searches[-1], num_begun=num_begun) if searches else "",
     )
 
 
+def _carry_on(run: Run, *, num_begun: int) -> str:
+    """The command that carries on all trials that were begun, also those beyond the run's own."""
+    words: list[str] = run.environment["command"]
+    if run.environment["trials"] < num_begun:
+        words = [*_without_option(words, "--trials"), "--trials", str(num_begun)]
+    return carry_on_command(words)
+
+
+def _without_option(words: list[str], name: str) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        if word == name:
+            next(rest)
+        elif not word.startswith(f"{name}="):
+            yield word
+
+
 def carry_on_command(words: list[str]) -> str:
-    """The command that carries a run on: its own, but begun anew."""
+    """The command that carries a run on: its own, but not begun anew."""
     return shlex.join(["hpsearch", *(word for word in words[1:] if word != "--restart")])
 
 
