@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "durations", "errors", "space", "records", "mistakes", "text"),
+    ("__init__", "durations", "errors", "space", "records", "mistakes", "text", "times"),
     ("algorithms", "catalogue", "configuration", "entries", "home", "spacefile", "spec"),
     ("studyfiles",),
     ("data", "devices", "environment", "models"),

@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
-from hpsearch.report.top import local_time
 from hpsearch.space import Scalar
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
@@ -24,6 +23,7 @@ from hpsearch.storage.record import (
     is_duplicate,
     rank_trials,
 )
+from hpsearch.times import show_time, utc_of_trial
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         checkpoint_bytes=home.checkpoint_bytes(record.name),
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
         test=_test_result(record, trained),
-        owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
+        owner=OwnerInfo(owner.pid, owner.host, show_time(owner.since)) if owner else None,
         carry_on=_carry_on(searches[-1], num_begun=num_begun) if searches else "",
     )
 
@@ -193,7 +193,8 @@ def _test_result(record: StudyRecord, trials: list[FrozenTrial]) -> TestResult |
     reading = record.last_reading()
     if reading is None:
         return None
-    since = [t for t in trials if t.datetime_complete and t.datetime_complete > reading.finished]
+    ends = [utc_of_trial(t.datetime_complete) for t in trials if t.datetime_complete]
+    since = [end for end in ends if end > reading.finished]
     return summarize_reading(reading, num_readings=record.num_readings(), trials_since=len(since))
 
 

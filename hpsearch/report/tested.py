@@ -7,15 +7,15 @@ from rich.console import Console
 
 from hpsearch.report.status import summarize_reading
 from hpsearch.report.terminal import print_table, test_line
-from hpsearch.report.top import local_time
 from hpsearch.storage.record import TestReading
+from hpsearch.times import show_time
 
 
 def reading_as_json(reading: TestReading, *, num_readings: int) -> dict[str, Any]:
     """The summary, and every seed's result with its per-class scores and confusion matrix."""
     return {
         **asdict(summarize_reading(reading, num_readings=num_readings)),
-        "finished": local_time(reading.finished),
+        "finished": show_time(reading.finished),
         "evaluations": [asdict(evaluation) for evaluation in reading.evaluations],
     }
 
