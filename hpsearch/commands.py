@@ -317,4 +317,4 @@ def _seconds(option: str, text: str | None) -> float | None:
     try:
         return None if text is None else parse_duration(text)
     except ValueError as error:
-        raise UserError(f"{option} {text!r} is not a time; {error}") from None
+        raise UserError(f"{option} {text!r}: {error}") from None

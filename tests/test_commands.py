@@ -400,6 +400,10 @@ def check_refusal(answer: Answer, *words: str) -> None:
         (("run", "--study", "cnn-digits", "--trials", "-3"), "--trials"),
         (("run", "--study", "cnn-digits", "--trials", "x"), "--trials"),
         (("run", "--study", "cnn-digits", "--timeout", "soon"), "soon"),
+        (
+            ("run", "--study", "cnn-digits", "--timeout", "0s"),
+            "--timeout '0s': write a time above 0",
+        ),
         (("run", "--study", "cnn-digits", "--trial-timeout", "0s"), "--trial-timeout '0s'"),
         (("run", "--study", "cnn-digits", "--device", "tpu"), "--device tpu"),
         (("run", "--study", "cnn-digits", "--device", "cuda:77"), "--device cuda:77"),
