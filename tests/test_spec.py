@@ -285,7 +285,7 @@ BAD = [
     (HEAD + "[search]\ntrials = 0\n[space]\n", ["search.trials: ", "0", "equal to 1"]),
     (
         HEAD + "[search]\ntrial_timeout = 'soon'\n[space]\n",
-        ["trial_timeout: 'soon'", "write a time above 0: 90, "],
+        ["trial_timeout: 'soon'", "above 0: 90, "],
     ),
     (HEAD + "[search]\ntrial_timeout = 0\n[space]\n", ["search.trial_timeout: 0", "than 0"]),
     (
