@@ -17,7 +17,7 @@ from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.devices import Placement, place_workers
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.environment import current_environment
-from hpsearch.errors import RunFailedError
+from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
@@ -158,7 +158,7 @@ class _Run:
 
     def go(self, executor: Executor, placement: Placement) -> RunResult:
         """Search to the budget, then choose, retrain and test what is not tested yet."""
-        request, spec = self._request, self._request.spec
+        request = self._request
         self._run_id = self._record.start_run(self._environment(placement))
         dispatcher = Dispatcher(
             executor,
@@ -168,7 +168,7 @@ class _Run:
             keep_alive=self._keep_alive,
         )
         session = Session(
-            spec,
+            request.spec,
             self._record,
             dispatcher,
             self._training_set,
@@ -178,11 +178,19 @@ class _Run:
             trial_timeout_s=request.trial_timeout_s,
         )
         session.forget_finished_checkpoints()
+        try:
+            return self._search_and_test(session)
+        except InterruptedRunError:
+            self._record.renew_run(self._run_id)  # it lived until now
+            raise
+
+    def _search_and_test(self, session: Session) -> RunResult:
+        request = self._request
         end: SearchEnd = "budget"
         if request.trials is not None:
             end = Search(session).run(trials=request.trials, timeout_s=request.timeout_s)
         winner, reading, must_test = None, self._record.last_reading(), self._must_test()
-        if end == "timeout" and not rank_trials(self._record, objective=spec.objective):
+        if end == "timeout" and not rank_trials(self._record, objective=request.spec.objective):
             must_test = False  # there is nothing to choose from yet
         if must_test:
             from hpsearch.evaluate import Evaluation, read_test_set  # with PyTorch

@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -117,6 +118,19 @@ def test_a_trial_that_hangs_is_pruned_by_its_time_limit_and_its_worker_is_freed(
         attrs = record.study.trials[0].user_attrs
     assert (attrs["outcome"], attrs["reason"]) == ("timeout", "longer than 8 s")
     assert gap_free(home)
+
+
+def test_the_time_of_an_interrupted_run_counts_to_its_end(home: Home) -> None:
+    class Slow(Interrupter):
+        def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+            time.sleep(0.5)
+            super().epoch(key, metrics)
+
+    with pytest.raises(InterruptedRunError):
+        run_small(small_study(training={"epochs": 4}), home, observer=Slow())
+    with stored(home) as record:
+        (run,) = record.runs()
+    assert 1 <= (run.last_alive - run.started).total_seconds() < 5
 
 
 def test_an_interrupted_run_is_carried_on(home: Home, undisturbed: Home) -> None:
