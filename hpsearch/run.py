@@ -99,6 +99,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
             with leased(StudyRecord(database, study)) as lease, Interruption() as interruption:
                 record = StudyRecord(database, prepare_study(database, spec, training_set))
                 run = _Run(request, record, training_set, lease, observer, interruption)
+                run.forget_finished_checkpoints()
                 if run.is_complete():
                     return run.stored_result()
                 return run.go(executor, placement)
@@ -134,6 +135,14 @@ class _Run:
         self._interruption = interruption
         self._run_id = 0
         self._checked = 0.0
+
+    def forget_finished_checkpoints(self) -> None:
+        """Remove the checkpoints that a killed run left of trainings that are over."""
+        home, name = self._request.home, self._record.name
+        left = {path.name for path in home.checkpoints(name).glob("*")}
+        for key in self._record.finished() if left else ():
+            if any(home.checkpoint(name, key).name in file for file in left):
+                home.forget_checkpoint(name, key)
 
     def is_complete(self) -> bool:
         """Whether everything that is asked for is stored already."""
@@ -177,7 +186,6 @@ class _Run:
             plain=request.plain,
             trial_timeout_s=request.trial_timeout_s,
         )
-        session.forget_finished_checkpoints()
         try:
             return self._search_and_test(session)
         except InterruptedRunError:

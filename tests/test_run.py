@@ -21,6 +21,17 @@ def worker_pids() -> list[int]:
     return [child.pid for child in children if "hpsearch.executors.worker" in child.cmdline()]
 
 
+def test_what_a_killed_run_left_of_a_finished_trial_goes_with_the_next_run(home: Home) -> None:
+    run_small(small_study(), home, trials=1)
+    over, other = (TrainingKey("search", number) for number in (0, 1))
+    left = home.checkpoint("small", over)
+    for path in (left, left.with_name(f"{left.name}.before"), home.checkpoint("small", other)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run_small(small_study(), home, trials=1)  # which has nothing else to do
+    assert list(home.checkpoints("small").iterdir()) == [home.checkpoint("small", other)]
+
+
 class Killer(Seen):
     """Kills the worker of trial 0 after some epochs of it, once."""
 
