@@ -13,7 +13,9 @@ def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> 
 
     Raises:
         UserError: there is no such address, or it is taken.
+        DatabaseError: the database is read-only, and optuna-dashboard writes to it.
     """
+    database.check_writable()
     try:
         socket.create_server((host, port)).close()
     except OSError as error:

@@ -16,7 +16,7 @@ def parse_duration(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise ValueError("write 90, 90s, 30m or 2h")
+        raise ValueError("write a time above 0: 90, 90s, 30m or 2h")
     return seconds
 
 

@@ -54,6 +54,12 @@ class Home:
                 size += path.stat().st_size
         return size
 
+    def forget_checkpoint(self, study: str, key: TrainingKey) -> None:
+        """Remove the checkpoints of one training, and what was to become one."""
+        checkpoint = self.checkpoint(study, key)
+        for path in [*checkpoint_files(checkpoint), *temporary_files(checkpoint)]:
+            path.unlink(missing_ok=True)
+
     def artifacts(self, study: str) -> Path:
         """The folder of what a study leaves for use elsewhere."""
         return self.root / "artifacts" / study

@@ -1,42 +1,72 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a flag that a loop looks at: nothing is cut in the middle."""
+"""Ctrl-C, SIGTERM and SIGHUP: a flag that a run looks at, and else the end of the process.
+
+Nothing raises: Python drops what is raised in a callback, and libraries print it or make another
+error of it, most of all while they are imported.
+"""
 
 import os
 import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
+from typing import NoReturn
 
 from hpsearch.errors import InterruptedRunError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LAST_WORDS = b"interrupted, nothing finished is lost; the same command carries on\n"
+_AFTER_A_LIVE_VIEW = b"\x1b[?25h\n"  # it hides the cursor and leaves it in the middle of a line
+_STDERR = 2
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While in the context, the first signal raises, the second ends this process at once.
-
-    Raises:
-        KeyboardInterrupt: on the first.
-    """
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    caught = [number for number in _SIGNALS if not _is_under_nohup(number)]
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in caught:
-            signal.signal(each, lambda *_: os._exit(InterruptedRunError.exit_code))
-        raise KeyboardInterrupt
-
-    for number in caught:
-        signal.signal(number, interrupt)
-    hook, sys.unraisablehook = sys.unraisablehook, _end_if_swallowed
+    """While in the context, a signal ends this process at once: a line on stderr, exit code 130."""
+    before = _handle(_end)
     try:
         yield
     finally:
-        sys.unraisablehook = hook
-        for number in caught:
+        for number, handler in before.items():
             if signal.getsignal(number) != signal.SIG_IGN:  # `ignore_signals` is for good
-                signal.signal(number, before[number])
+                signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def ignore_signals() -> None:
+    """Let nothing disturb the end of this process, which is near; an impatient user sends two."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+class Interruption:
+    """A context in which the first signal sets `requested`, and the second ends the process."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "Interruption":
+        self._before = _handle(self._request)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            _end(number, frame)
+        self.requested = True
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
+    """Have the signals handled; returns what handled them before."""
+    caught = [number for number in _SIGNALS if not _is_under_nohup(number)]
+    return {number: signal.signal(number, handler) for number in caught}
 
 
 def _is_under_nohup(number: int) -> bool:
@@ -47,50 +77,8 @@ def _is_under_nohup(number: int) -> bool:
     return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
-def _end_if_swallowed(unraisable: "sys.UnraisableHookArgs") -> None:
-    """End at once if Python drops an interruption, as in the callback of a weak reference."""
-    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(unraisable)
-        return
-    print("interrupted, nothing finished is lost; the same command carries on", file=sys.stderr)
-    sys.stderr.flush()
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    ignore_signals()  # the line is said once
+    with suppress(OSError):  # written past Python's buffer, which may be in use at this moment
+        os.write(_STDERR, (_AFTER_A_LIVE_VIEW if os.isatty(_STDERR) else b"") + _LAST_WORDS)
     os._exit(InterruptedRunError.exit_code)
-
-
-def ignore_signals() -> None:
-    """Let nothing disturb the end of this process, which is near; an impatient user sends two."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-class Interruption:
-    """A context in which the first signal sets `requested` and the second raises.
-
-    Raises:
-        KeyboardInterrupt: on the second signal, wherever the program is; a third ends the process.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: dict[int, object] = {}
-
-    def __enter__(self) -> "Interruption":
-        for number in _SIGNALS:
-            if not _is_under_nohup(number):
-                self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            signal.signal(number, signal.SIG_DFL)
-            raise KeyboardInterrupt
-        self.requested = True

@@ -224,7 +224,7 @@ def _best(state: _State) -> str:
 @contextmanager
 def open_progress(console: Console, *, objective: Objective, heading: str) -> Iterator[Observer]:
     """The view that suits the console; `heading` is shown when the run really begins."""
-    if console.is_terminal:
+    if console.is_terminal and not console.is_dumb_terminal:
         with LiveProgress(console, objective=objective, heading=heading) as live:
             yield live
     else:

@@ -31,7 +31,7 @@ from hpsearch.storage.database import shown
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.mishaps import open_for_run
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials, trials_to_test
-from hpsearch.study import leased, open_study, prepare_study, refuse_changed_file
+from hpsearch.study import check_stored, leased, open_study, prepare_study
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a search does not need it
     from hpsearch.evaluate import Winner
@@ -91,8 +91,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         request.device, workers=request.workers, workers_per_gpu=request.workers_per_gpu
     )
     with _disk_failures_told(), closing(start_executor(placement)) as executor:
-        if not request.restart:
-            refuse_changed_file(request.storage, spec)
+        check_stored(request.storage, spec, restart=request.restart)
         training_set = prepare_training_set(
             spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
         )
@@ -101,6 +100,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
             with leased(StudyRecord(database, study)) as lease, Interruption() as interruption:
                 record = StudyRecord(database, prepare_study(database, spec, training_set))
                 run = _Run(request, record, training_set, lease, observer, interruption)
+                run.forget_finished_checkpoints()
                 if run.is_complete():
                     return run.stored_result()
                 return run.go(executor, placement)
@@ -137,6 +137,14 @@ class _Run:
         self._run_id = 0
         self._checked = 0.0
 
+    def forget_finished_checkpoints(self) -> None:
+        """Remove the checkpoints that a killed run left of trainings that are over."""
+        home, name = self._request.home, self._record.name
+        left = {path.name for path in home.checkpoints(name).glob("*")}
+        for key in self._record.finished() if left else ():
+            if any(home.checkpoint(name, key).name in file for file in left):
+                home.forget_checkpoint(name, key)
+
     def is_complete(self) -> bool:
         """Whether everything that is asked for is stored already."""
         return self._search_end() is not None and not self._must_test()
@@ -166,7 +174,7 @@ class _Run:
 
     def go(self, executor: Executor, placement: Placement) -> RunResult:
         """Search to the budget, then choose, retrain and test what is not tested yet."""
-        request, spec = self._request, self._request.spec
+        request = self._request
         self._run_id = self._record.start_run(self._environment(placement))
         dispatcher = Dispatcher(
             executor,
@@ -176,7 +184,7 @@ class _Run:
             keep_alive=self._keep_alive,
         )
         session = Session(
-            spec,
+            request.spec,
             self._record,
             dispatcher,
             self._training_set,
@@ -185,15 +193,22 @@ class _Run:
             plain=request.plain,
             trial_timeout_s=request.trial_timeout_s,
         )
-        session.forget_finished_checkpoints()
+        try:
+            return self._search_and_test(session)
+        except InterruptedRunError:
+            self._record.renew_run(self._run_id)  # it lived until now
+            raise
+
+    def _search_and_test(self, session: Session) -> RunResult:
+        request = self._request
         end: SearchEnd = "budget"
         if request.trials is not None:
             end = Search(session).run(trials=request.trials, timeout_s=request.timeout_s)
         must_test = self._must_test()
-        if end == "timeout" and not rank_trials(self._record, objective=spec.objective):
+        if end == "timeout" and not rank_trials(self._record, objective=request.spec.objective):
             must_test = False  # there is nothing to choose from yet
         winner = None
-        if must_test and spec.fixed is None:
+        if must_test and request.spec.fixed is None:
             winner = self._test_winner(session)
         elif must_test:
             self._test_fixed_set(session)

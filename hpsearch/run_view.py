@@ -32,7 +32,7 @@ def watch_run(request: RunRequest) -> RunResult:
             console, objective=request.spec.objective, heading=_heading(request)
         ) as observer:
             return run_study(request, observer=observer)
-    except (InterruptedRunError, KeyboardInterrupt):
+    except InterruptedRunError:
         again = carry_on_command([shown(word) for word in sys.argv])
         raise InterruptedRunError(
             f"interrupted, nothing finished is lost; to carry on: {again}"
@@ -70,6 +70,8 @@ def print_result(
     if state.test is not None:
         _print(console, test_line(state.test))
     _print(console, saved_line(state))
+    if state.trials.running:
+        _print(console, f"to carry on: {state.carry_on}")
 
 
 def _print(console: Console, line: str) -> None:

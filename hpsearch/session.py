@@ -12,7 +12,7 @@ from hpsearch.configuration import Configuration
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.executors.messages import Task
-from hpsearch.home import Home, atomic_path, checkpoint_files, temporary_files
+from hpsearch.home import Home, atomic_path
 from hpsearch.records import Role, TrainingKey
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import StudyRecord
@@ -63,17 +63,7 @@ class Session:
 
     def forget_checkpoint(self, key: TrainingKey) -> None:
         """Remove the checkpoints of a training that is over and recorded."""
-        checkpoint = self.home.checkpoint(self.record.name, key)
-        for path in [*checkpoint_files(checkpoint), *temporary_files(checkpoint)]:
-            path.unlink(missing_ok=True)
-
-    def forget_finished_checkpoints(self) -> None:
-        """Remove the checkpoints that a killed run left of trainings that are over."""
-        folder = self.home.checkpoints(self.record.name)
-        left = {path.name for path in folder.glob("*")}
-        for key in self.record.finished() if left else ():
-            if any(self.home.checkpoint(self.record.name, key).name in name for name in left):
-                self.forget_checkpoint(key)
+        self.home.forget_checkpoint(self.record.name, key)
 
 
 def plan_training(

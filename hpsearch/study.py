@@ -37,14 +37,16 @@ def leased(record: StudyRecord) -> Iterator[Lease]:
         lease.release()
 
 
-def refuse_changed_file(url: str, spec: StudySpec) -> None:
-    """See that the study file is the one that a stored study was started with, if there is one.
+def check_stored(url: str, spec: StudySpec, *, restart: bool) -> None:
+    """See that a run may write to a stored study, if there is one, before it makes anything.
 
     Raises:
-        ChangedStudyError: it is another.
+        ChangedStudyError: it was started with another study file, and is not to be put aside.
+        DatabaseError: its database is read-only.
     """
     with suppress(MissingDatabaseError), closing(open_database(url, create=False)) as database:
-        if spec.name in database.study_names():
+        database.check_writable()
+        if not restart and spec.name in database.study_names():
             study = database.load_study(spec.name)
             if not _is_blank(study, spec):
                 _check_file_unchanged(study, spec)

@@ -13,7 +13,7 @@ def test_a_time_is_read_with_its_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "soon", "0", "-5m", "inf", "nan", "1e999", "2d", "1:30"])
 def test_what_is_no_time_is_refused_with_what_would_be(text: str) -> None:
-    with pytest.raises(ValueError, match="write 90, 90s, 30m or 2h"):
+    with pytest.raises(ValueError, match="write a time above 0: 90, 90s, 30m or 2h"):
         parse_duration(text)
 
 

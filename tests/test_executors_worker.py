@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,13 @@ sys.exit(str(sorted(known & {{"optuna", "sqlalchemy", "sqlite3", "optuna_dashboa
 """
     end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert end.stderr.strip() == ""
+
+
+def test_a_worker_whose_search_is_gone_ends_without_a_word() -> None:
+    ours, theirs = socket.socketpair()
+    ours.shutdown(socket.SHUT_RD)  # sending fails; were it closed, receiving would fail first
+    worker = [sys.executable, "-m", "hpsearch.executors.worker", str(theirs.fileno()), "cpu"]
+    end = subprocess.run(worker, pass_fds=[theirs.fileno()], capture_output=True, text=True)
+    ours.close()
+    theirs.close()
+    assert (end.returncode, end.stderr) == (1, "")

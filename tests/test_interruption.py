@@ -1,4 +1,5 @@
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -28,15 +29,6 @@ def test_the_first_signal_only_raises_the_flag(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_second_signal_interrupts_and_a_third_would_kill(number: signal.Signals) -> None:
-    with Interruption():
-        os.kill(os.getpid(), number)
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-        assert signal.getsignal(number) is signal.SIG_DFL
-
-
-@pytest.mark.parametrize("number", SIGNALS)
 def test_the_handlers_of_before_come_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Interruption():
@@ -53,14 +45,6 @@ def test_what_the_user_has_ignored_stays_ignored() -> None:
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_before_a_run_has_begun_a_signal_is_as_ctrl_c(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), ended_by_signals():
-        os.kill(os.getpid(), number)
-    assert signal.getsignal(number) is before
-
-
 def test_the_end_of_a_process_is_not_disturbed() -> None:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
@@ -72,24 +56,69 @@ def test_the_end_of_a_process_is_not_disturbed() -> None:
             signal.signal(number, handler)
 
 
-SWALLOWED = """
+BEGINNING = """
 import os, signal, weakref
-from hpsearch.interruption import ended_by_signals
+from hpsearch.interruption import Interruption, ended_by_signals
 
 class Thing: ...
 
+def send(*_):
+    os.kill(os.getpid(), signal.{name})
+
+"""
+ENDS = {
+    "outside of a run": """
+with ended_by_signals():
+    send()
+    print("went on")
+""",
+    "in a callback whose errors Python drops": """
 with ended_by_signals():
     thing = Thing()
-    reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    reference = weakref.ref(thing, send)
     del thing
     print("went on")
-"""
+""",
+    "under a library that catches everything": """
+with ended_by_signals():
+    try:
+        send()
+    except BaseException:
+        pass
+    print("went on")
+""",
+    "the second of a run": """
+with Interruption():
+    send()
+    print("still here", flush=True)
+    send()
+    print("went on")
+""",
+    "after a run": """
+with ended_by_signals():
+    with Interruption():
+        send()
+    print("still here", flush=True)
+    send()
+    print("went on")
+""",
+}
 
 
-def test_a_signal_is_not_lost_in_a_callback_whose_errors_python_drops() -> None:
-    end = subprocess.run(
-        [sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("when", ENDS)
+def test_a_signal_ends_the_process_with_one_line(when: str, number: signal.Signals) -> None:
+    program = BEGINNING.format(name=number.name) + ENDS[when]
+    end = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert end.returncode == 130
-    assert end.stdout == ""
+    assert "went on" not in end.stdout
     assert end.stderr == "interrupted, nothing finished is lost; the same command carries on\n"
+
+
+def test_the_cursor_that_a_live_view_hides_comes_back() -> None:
+    ours, theirs = pty.openpty()
+    program = BEGINNING.format(name="SIGINT") + ENDS["outside of a run"]
+    subprocess.run([sys.executable, "-c", program], stderr=theirs)
+    assert os.read(ours, 1000).startswith(b"\x1b[?25h\r\ninterrupted, ")
+    os.close(ours)
+    os.close(theirs)

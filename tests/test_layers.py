@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "durations", "errors", "space", "records", "mistakes", "text"),
+    ("__init__", "durations", "errors", "space", "records", "mistakes", "text", "times"),
     (
         "algorithms",
         "catalogue",
@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run_view",),
     ("options",),
     ("data_commands", "reproduce_command"),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )
@@ -57,7 +58,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("storage",),
     "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
     "torchvision": ("data",),
-    "typer": ("cli", "data_commands", "options", "output", "reproduce_command"),
+    "typer": ("cli", "commands", "data_commands", "options", "output", "reproduce_command"),
 }
 
 

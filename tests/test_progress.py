@@ -110,8 +110,18 @@ def test_the_live_view_leaves_what_failed_to_be_read() -> None:
     assert "trial 3 error: [bold]boom" in screen.getvalue()
 
 
-@pytest.mark.parametrize(("terminal", "view"), [(True, LiveProgress), (False, PlainProgress)])
-def test_only_a_terminal_gets_the_live_view(terminal: bool, view: type) -> None:
+@pytest.mark.parametrize(
+    ("terminal", "term", "view"),
+    [
+        (True, "xterm", LiveProgress),
+        (True, "dumb", PlainProgress),
+        (False, "xterm", PlainProgress),
+    ],
+)
+def test_only_a_terminal_that_can_draw_gets_the_live_view(
+    terminal: bool, term: str, view: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
     console = Console(file=io.StringIO(), force_terminal=terminal)
     with open_progress(console, objective="val_loss", heading="") as observer:
         assert isinstance(observer, view)

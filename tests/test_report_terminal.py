@@ -17,6 +17,19 @@ def test_no_number_and_no_name_of_a_column_is_broken(width: int) -> None:
     assert " ".join(words).count("memory") == 1
 
 
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_dumb_terminal_gets_whole_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    out = Terminal()
+    columns = [f"a_column_of_{n}_numbers" for n in range(9)]
+    print_table(Console(file=out), columns, [list(range(9))])
+    assert out.getvalue().split()[:9] == columns
+
+
 def test_a_text_cannot_rule_the_terminal() -> None:
     out = StringIO()
     print_table(Console(file=out, width=80), ["name"], [["one\x1b[2Jtwo\nthree [bold]four[/]"]])

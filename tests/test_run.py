@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,17 @@ from hpsearch.study import leased
 def worker_pids() -> list[int]:
     children = psutil.Process().children()
     return [child.pid for child in children if "hpsearch.executors.worker" in child.cmdline()]
+
+
+def test_what_a_killed_run_left_of_a_finished_trial_goes_with_the_next_run(home: Home) -> None:
+    run_small(small_study(), home, trials=1)
+    over, other = (TrainingKey("search", number) for number in (0, 1))
+    left = home.checkpoint("small", over)
+    for path in (left, left.with_name(f"{left.name}.before"), home.checkpoint("small", other)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run_small(small_study(), home, trials=1)  # which has nothing else to do
+    assert list(home.checkpoints("small").iterdir()) == [home.checkpoint("small", other)]
 
 
 class Killer(Seen):
@@ -117,6 +129,19 @@ def test_a_trial_that_hangs_is_pruned_by_its_time_limit_and_its_worker_is_freed(
         attrs = record.study.trials[0].user_attrs
     assert (attrs["outcome"], attrs["reason"]) == ("timeout", "longer than 8 s")
     assert gap_free(home)
+
+
+def test_the_time_of_an_interrupted_run_counts_to_its_end(home: Home) -> None:
+    class Slow(Interrupter):
+        def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+            time.sleep(0.5)
+            super().epoch(key, metrics)
+
+    with pytest.raises(InterruptedRunError):
+        run_small(small_study(training={"epochs": 4}), home, observer=Slow())
+    with stored(home) as record:
+        (run,) = record.runs()
+    assert 1 <= (run.last_alive - run.started).total_seconds() < 5
 
 
 def test_an_interrupted_run_is_carried_on(home: Home, undisturbed: Home) -> None:

@@ -250,7 +250,10 @@ BAD = [
         ["search.pruner.n_min_trials: ", "0", "equal to 1"],
     ),
     (HEAD + "[search]\ntrials = 0\n[space]\n", ["search.trials: ", "0", "equal to 1"]),
-    (HEAD + "[search]\ntrial_timeout = 'soon'\n[space]\n", ["trial_timeout: 'soon'", "write 90, "]),
+    (
+        HEAD + "[search]\ntrial_timeout = 'soon'\n[space]\n",
+        ["trial_timeout: 'soon'", "above 0: 90, "],
+    ),
     (HEAD + "[search]\ntrial_timeout = 0\n[space]\n", ["search.trial_timeout: 0", "than 0"]),
     (
         HEAD + "[search]\nsampler = 'grid'\n[space]\ndropout = { low = 0.1, high = 0.2 }",

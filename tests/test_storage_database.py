@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.home import Home
 from hpsearch.storage.database import Database, open_database, shown, sqlite_path
+from hpsearch.storage.lease import live_owner
 from hpsearch.storage.tables import SCHEMA_VERSION
 
 
@@ -85,11 +87,59 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{path}", create=True)
 
 
-def test_a_read_only_database_is_refused(home: Home) -> None:
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_read_only_database_is_not_written_to(home: Home, what: str) -> None:
     path = make_database(home)
-    path.chmod(0o444)
+    (path if what == "file" else home.root).chmod(0o555)
     with pytest.raises(DatabaseError, match=r"hpsearch\.db is read-only; make it writable"):
         open_database(home.database_url, create=True)
+    assert list(home.root.iterdir()) == [path]
+
+
+def trials_in(home: Home) -> int:
+    with closing(open_database(home.database_url, create=False)) as database:
+        assert database.is_read_only
+        study = database.load_study("small")
+        assert live_owner(database, study._study_id) is None
+        return len(study.trials)
+
+
+def test_a_read_only_database_can_be_looked_at(searched: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "50 % of what? #1")
+    home.root.mkdir()
+    copy = shutil.copy(home_file(searched), home.root)
+    home.root.chmod(0o555)
+    assert trials_in(home) == 3
+    assert list(home.root.iterdir()) == [Path(copy)]
+
+
+def home_file(home: Home) -> Path:
+    return home.root / "hpsearch.db"
+
+
+@pytest.fixture
+def being_written(searched: Home, home: Home) -> Iterator[Home]:
+    """A home whose database has a trial in its log only."""
+    home.root.mkdir()
+    shutil.copy(home_file(searched), home.root)
+    with closing(open_database(home.database_url, create=False)) as database:
+        database.load_study("small").ask()
+        yield home
+
+
+def test_of_a_read_only_database_the_log_is_read_too(being_written: Home) -> None:
+    being_written.root.chmod(0o555)
+    assert trials_in(being_written) == 4
+
+
+def test_a_log_that_cannot_be_read_is_told(being_written: Home, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "copy")
+    copy.root.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{home_file(being_written)}{suffix}", copy.root)
+    copy.root.chmod(0o555)
+    with pytest.raises(DatabaseError, match=r"hpsearch\.db-wal has changes .*; copy both to where"):
+        open_database(copy.database_url, create=False)
 
 
 @pytest.mark.parametrize("create", [True, False])

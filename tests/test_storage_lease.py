@@ -19,6 +19,7 @@ from hpsearch.home import Home
 from hpsearch.storage.database import Database, open_database, sqlite_path, utc_now
 from hpsearch.storage.lease import Lease, live_owner
 from hpsearch.storage.tables import owners
+from hpsearch.times import show_time
 
 STUDY = 1
 
@@ -46,6 +47,7 @@ def test_the_second_search_is_refused_and_the_first_named(database: Database) ->
     owner = live_owner(database, STUDY)
     assert owner is not None
     assert (owner.pid, owner.host) == (os.getpid(), socket.gethostname())
+    assert f" since {show_time(owner.since)};" in str(refusal.value)
     lease.release()
 
 

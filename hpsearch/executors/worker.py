@@ -19,6 +19,7 @@ from hpsearch.executors.messages import (
     Answer,
     Command,
     EpochFinished,
+    Event,
     Ready,
     Task,
     TrainingPaused,
@@ -45,7 +46,7 @@ class Worker:
     def run(self) -> None:
         """Do tasks until the connection ends."""
         threading.Thread(target=self._receive, daemon=True).start()
-        self._connection.send(Ready())
+        self._send(Ready())
         while True:
             message = self._inbox.get()
             if isinstance(message, Task):  # an answer that came after its task's end is void
@@ -59,16 +60,24 @@ class Worker:
             except (EOFError, OSError):
                 os._exit(_ORPHANED)
 
+    def _send(self, event: Event | Ready) -> None:
+        """Send to the search; without it there is no more to do, and nobody to tell."""
+        try:
+            self._connection.send(event)
+        except OSError:
+            os._exit(_ORPHANED)
+
     def _do(self, task: Task) -> None:
         run = TaskRun(task, self._load(task.plan.training_set), device=self._device)
         for event in run.events():
-            self._connection.send(event)
+            self._send(event)
             if not isinstance(event, EpochFinished):
                 continue
             answer = self._answer(wait_s=_ANSWER_SHARE * event.metrics.duration_s)
             if answer == "pause":
-                for last in [*run.save_checkpoint(), TrainingPaused(task.key)]:
-                    self._connection.send(last)
+                last_words: list[Event] = [*run.save_checkpoint(), TrainingPaused(task.key)]
+                for last in last_words:
+                    self._send(last)
             if answer != "continue":
                 return
 

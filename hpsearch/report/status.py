@@ -3,7 +3,7 @@
 import shlex
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,12 +11,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
-from hpsearch.report.top import local_time
 from hpsearch.space import Scalar
 from hpsearch.spec import StudySpec, parse_study
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
+    FINISHED,
     OUTCOME,
     Run,
     StudyRecord,
@@ -24,6 +24,7 @@ from hpsearch.storage.record import (
     is_duplicate,
     rank_trials,
 )
+from hpsearch.times import show_time, utc_of_trial
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class StudyStatus:
     test: TestResult | None  # of a search
     networks_tested: int  # of a fixed set
     owner: OwnerInfo | None
-    carry_on: str  # the newest run's command, as it can be typed; empty before the first
+    carry_on: str  # the newest search's command, as it can be typed; empty before the first
 
 
 def document_of(record: StudyRecord) -> dict[str, Any]:
@@ -149,7 +150,9 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
     ]
     saved = [_saved(epochs, document["training"]["epochs"]) for epochs in ended]
     runs = record.runs()
-    targets = [n for run in runs if (n := run.environment["trials"]) is not None]
+    searches = [run for run in runs if run.environment["trials"] is not None]
+    target = searches[-1].environment["trials"] if searches else _trials_of(document)
+    num_begun = sum(states[state] for state in (*FINISHED, TrialState.RUNNING))
     owner = live_owner(record.database, record.study_id)
     return StudyStatus(
         study=record.name,
@@ -157,7 +160,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         kind="fixed set" if is_fixed_set(record) else "search",
         model=_model_of(document),
         objective=objective,
-        target=[_trials_of(document), *targets][-1],
+        target=target,
         trials=TrialCounts(
             complete=states[TrialState.COMPLETE],
             pruned=states[TrialState.PRUNED],
@@ -181,13 +184,30 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
         test=None if is_fixed_set(record) else _test_result(record, trained),
         networks_tested=_networks_tested(record) if is_fixed_set(record) else 0,
-        owner=OwnerInfo(owner.pid, owner.host, local_time(owner.since)) if owner else None,
-        carry_on=carry_on_command(runs[-1].environment["command"]) if runs else "",
+        owner=OwnerInfo(owner.pid, owner.host, show_time(owner.since)) if owner else None,
+        carry_on=_carry_on(searches[-1], num_begun=num_begun) if searches else "",
     )
 
 
+def _carry_on(run: Run, *, num_begun: int) -> str:
+    """The command that carries on all trials that were begun, also those beyond the run's own."""
+    words: list[str] = run.environment["command"]
+    if run.environment["trials"] < num_begun:
+        words = [*_without_option(words, "--trials"), "--trials", str(num_begun)]
+    return carry_on_command(words)
+
+
+def _without_option(words: list[str], name: str) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        if word == name:
+            next(rest)
+        elif not word.startswith(f"{name}="):
+            yield word
+
+
 def carry_on_command(words: list[str]) -> str:
-    """The command that carries a run on: its own, but begun anew."""
+    """The command that carries a run on: its own, but not begun anew."""
     return shlex.join(["hpsearch", *(word for word in words[1:] if word != "--restart")])
 
 
@@ -206,7 +226,8 @@ def _test_result(record: StudyRecord, trials: list[FrozenTrial]) -> TestResult |
     reading = record.last_reading()
     if reading is None:
         return None
-    since = [t for t in trials if t.datetime_complete and t.datetime_complete > reading.finished]
+    ends = [utc_of_trial(t.datetime_complete) for t in trials if t.datetime_complete]
+    since = [end for end in ends if end > reading.finished]
     return summarize_reading(reading, num_readings=record.num_readings(), trials_since=len(since))
 
 

@@ -35,7 +35,8 @@ def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequenc
     for row in rows:
         table.add_row(*(_shown(value) for value in row))
     if least > console.width:  # the terminal wraps whole lines
-        console = Console(file=console.file, width=least, highlight=False)
+        # a dumb terminal's width is taken only with a height
+        console = Console(file=console.file, width=least, height=console.height, highlight=False)
     console.print(table, markup=False)
 
 

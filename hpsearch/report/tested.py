@@ -13,8 +13,8 @@ from hpsearch.report.configurations import (
 from hpsearch.report.spreadsheet import csv_text
 from hpsearch.report.status import is_fixed_set, stored_spec, summarize_reading
 from hpsearch.report.terminal import print_table, test_line
-from hpsearch.report.top import local_time
 from hpsearch.storage.record import StudyRecord, TestReading
+from hpsearch.times import show_time
 
 _SEED_COLUMNS = (
     "seed",
@@ -38,7 +38,7 @@ def test_as_json(record: StudyRecord) -> dict[str, Any] | list[dict[str, Any]]:
     assert reading is not None
     return {
         **asdict(summarize_reading(reading, num_readings=num_readings)),
-        "finished": local_time(reading.finished),
+        "finished": show_time(reading.finished),
         "evaluations": [asdict(evaluation) for evaluation in reading.evaluations],
     }
 

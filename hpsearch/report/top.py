@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from hpsearch.records import Objective, TrainingKey, best_epoch
 from hpsearch.report.spreadsheet import csv_text
 from hpsearch.space import Scalar
 from hpsearch.storage.record import StudyRecord, rank_trials
+from hpsearch.times import show_trial_time
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,11 @@ def top_rows(record: StudyRecord, *, objective: Objective, count: int) -> list[T
                 loss=best.loss,
                 epochs=len(epochs),
                 duration_s=sum(metrics.duration_s for metrics in epochs),
-                start=local_time(trial.datetime_start),
-                end=local_time(trial.datetime_complete),
+                start=show_trial_time(trial.datetime_start),
+                end=show_trial_time(trial.datetime_complete),
             )
         )
     return rows
-
-
-def local_time(stored: datetime | None) -> str:
-    """A time of the database, UTC without offset, as ISO 8601 in local time with offset."""
-    assert stored is not None
-    return stored.replace(tzinfo=UTC).astimezone().isoformat(timespec="seconds")
 
 
 class _WithParameters(Protocol):

@@ -6,9 +6,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
 from hpsearch.report.spreadsheet import csv_text
-from hpsearch.report.top import local_time, parameter_names
+from hpsearch.report.top import parameter_names
 from hpsearch.space import Scalar
 from hpsearch.storage.record import OUTCOME, REASON, StudyRecord
+from hpsearch.times import show_trial_time
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ def _row(trial: FrozenTrial, epochs: list[EpochMetrics], objective: Objective) -
         duration_s=sum(metrics.duration_s for metrics in epochs),
         reason=trial.user_attrs.get(REASON, ""),
         params=dict(trial.params),
-        start=local_time(trial.datetime_start) if trial.datetime_start else "",
-        end=local_time(trial.datetime_complete) if trial.datetime_complete else "",
+        start=show_trial_time(trial.datetime_start),
+        end=show_trial_time(trial.datetime_complete),
     )
 
 

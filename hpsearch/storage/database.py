@@ -4,10 +4,13 @@
     study = database.load_study("cnn-fashion")
 
 SQLite runs in WAL mode, so that readers never wait for the one writer, with a busy timeout for
-programs that lock the file. PostgreSQL serves where several machines share a database.
+programs that lock the file. Where this user may not write, a file can be looked at all the same.
+PostgreSQL serves where several machines share a database.
 """
 
+import os
 import re
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +31,7 @@ from hpsearch.text import one_line
 _BUSY_TIMEOUT_MS = 60_000
 _OPTUNA_TABLES = {"studies", "trials", "version_info"}  # some of them
 _URLS = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
+_OTHERWISE = "make it writable, or choose another --storage"
 _PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\bpassword=)[^&\s]*")
 
 
@@ -43,6 +47,7 @@ class Database:
     url: str
     storage: RDBStorage
     file: tuple[int, int] | None  # an SQLite database's own, whatever is at its path later
+    is_read_only: bool
 
     @property
     def engine(self) -> Engine:
@@ -81,6 +86,15 @@ class Database:
         statement = text("UPDATE studies SET study_name = :new WHERE study_name = :old")
         with self.engine.begin() as connection:
             connection.execute(statement, {"new": new, "old": old})
+
+    def check_writable(self) -> None:
+        """See that the database can be written.
+
+        Raises:
+            DatabaseError: it cannot.
+        """
+        if self.is_read_only:
+            raise DatabaseError(f"{sqlite_path(self.url)} is read-only; {_OTHERWISE}")
 
     def is_in_place(self) -> bool:
         """Whether the file that was opened is still where it was; PostgreSQL's always are."""
@@ -121,11 +135,12 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def open_database(url: str, *, create: bool) -> Database:
-    """Open a database for reading and writing.
+    """Open a database for reading and writing, or for reading only where it cannot be written.
 
     Args:
         url: SQLAlchemy's URL.
-        create: make the database, or our tables in it, when they are not there.
+        create: make the database, or our tables in it, when they are not there; it must be
+            writable.
 
     Raises:
         MissingDatabaseError: it is not there, and must not be made.
@@ -139,10 +154,17 @@ def open_database(url: str, *, create: bool) -> Database:
             _check_file(path, create=create)
         except OSError as error:  # a name that is too long, a folder that may not be entered
             raise DatabaseError(f"{path} cannot be used: {error.strerror}") from None
+    is_read_only = path is not None and not _is_writable(path)
+    engine_kwargs = _engine_kwargs(path, is_read_only=is_read_only)
     try:
-        _check_content(url, create=create)
-        storage = _open_storage(url, path)
-        database = Database(url, storage, None if path is None else _file_identity(path))
+        _check_content(url, engine_kwargs, create=create)
+        with experimental_features():
+            storage = RDBStorage(url, engine_kwargs=engine_kwargs)
+        if path is not None and not is_read_only:
+            event.listen(storage.engine, "connect", _set_pragmas)
+            storage.engine.dispose()  # connections made so far were opened without the pragmas
+        file = None if path is None else _file_identity(path)
+        database = Database(url, storage, file, is_read_only)
         _prepare_tables(database, create=create)
     except (SqlDatabaseError, optuna.exceptions.StorageInternalError) as error:
         raise DatabaseError(f"{shown(url)} cannot be used: {reason_of(error)}") from None
@@ -179,25 +201,47 @@ def _check_file(path: Path, *, create: bool) -> None:
         if not create:
             raise MissingDatabaseError(f"no database at {path} yet; `hpsearch run` makes one")
         path.parent.mkdir(parents=True, exist_ok=True)
-        return
-    with path.open("rb") as file:
-        header = file.read(16)
-    if header != b"SQLite format 3\0":
-        raise DatabaseError(f"{path} is not an SQLite database")
-    if not path.stat().st_mode & 0o222:  # root may write to it all the same, but should not
-        raise DatabaseError(f"{path} is read-only; make it writable, or choose another --storage")
+    else:
+        with path.open("rb") as file:
+            header = file.read(16)
+        if header != b"SQLite format 3\0":
+            raise DatabaseError(f"{path} is not an SQLite database")
+    if create and not _is_writable(path):
+        raise DatabaseError(f"{path} is read-only; {_OTHERWISE}")
 
 
-def _open_storage(url: str, path: Path | None) -> RDBStorage:
-    engine_kwargs: dict[str, object] = {"pool_pre_ping": True}  # after a server's restart
-    if path is not None:
-        engine_kwargs = {"connect_args": {"timeout": _BUSY_TIMEOUT_MS / 1000}}
-    with experimental_features():
-        storage = RDBStorage(url, engine_kwargs=engine_kwargs)
-    if path is not None:
-        event.listen(storage.engine, "connect", _set_pragmas)
-        storage.engine.dispose()  # connections made so far were opened without the pragmas
-    return storage
+def _is_writable(path: Path) -> bool:
+    """Whether SQLite can write to a file and beside it; of one to be made, whether beside it."""
+    there = [each for each in (path.parent, path) if each.exists()]
+    # root may write to what is read-only all the same, but should not
+    return all(os.access(each, os.W_OK) and each.stat().st_mode & 0o222 for each in there)
+
+
+def _engine_kwargs(path: Path | None, *, is_read_only: bool) -> dict[str, object]:
+    """What SQLAlchemy is told about a database beside its URL."""
+    if path is None:
+        return {"pool_pre_ping": True}  # after a server's restart
+    if is_read_only:
+        uri = _read_only_uri(path.resolve())
+        return {"creator": lambda: sqlite3.connect(uri, uri=True, check_same_thread=False)}
+    return {"connect_args": {"timeout": _BUSY_TIMEOUT_MS / 1000}}
+
+
+def _read_only_uri(path: Path) -> str:
+    """How SQLite opens a file beside which it cannot write.
+
+    In WAL mode it takes no file by itself unless it is told that nothing will change. What a writer
+    has put into the log (and still does) can be read with the log's index, which is beside it then.
+    """
+    log, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    if not log.exists() or log.stat().st_size == 0:
+        return f"{path.as_uri()}?mode=ro&immutable=1"
+    if not index.exists():
+        raise DatabaseError(
+            f"{path} is read-only, and {log.name} has changes that are not in it yet; copy both "
+            "to where you may write, and look there"
+        )
+    return f"{path.as_uri()}?mode=ro"
 
 
 def _set_pragmas(connection: object, _: object) -> None:
@@ -208,9 +252,9 @@ def _set_pragmas(connection: object, _: object) -> None:
     cursor.close()
 
 
-def _check_content(url: str, *, create: bool) -> None:
+def _check_content(url: str, engine_kwargs: dict[str, object], *, create: bool) -> None:
     """Refuse a database of another program or of a newer hpsearch before anything is written."""
-    engine = create_engine(url)
+    engine = create_engine(url, **engine_kwargs)
     try:
         there = set(inspect(engine).get_table_names())
         if tables.schema.name in there:

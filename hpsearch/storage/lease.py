@@ -16,6 +16,7 @@ from hpsearch.errors import StudyInUseError
 from hpsearch.storage.database import Database, utc_now
 from hpsearch.storage.locks import study_lock
 from hpsearch.storage.tables import owners
+from hpsearch.times import show_time
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,5 @@ class Lease:
 def _refusal(name: str, owner: Owner | None) -> str:
     by = "another process"
     if owner is not None:
-        since = f"{owner.since:%Y-%m-%d %H:%M} UTC"
-        by = f"process {owner.pid} on {owner.host} since {since}"
+        by = f"process {owner.pid} on {owner.host} since {show_time(owner.since)}"
     return f"study {name!r} is being searched by {by}; wait for it, stop it, or --name OTHER"

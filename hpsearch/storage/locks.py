@@ -4,6 +4,7 @@ In SQLite a lock is on a file beside the database, which the kernel releases; in
 advisory lock of a connection, which the server releases, so that it holds between machines.
 """
 
+import fcntl
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -56,30 +57,30 @@ class _FileLock:
         self._database = database
 
     def acquire(self) -> bool:
-        return self._acquire(timeout_s=_PROBES_S)
-
-    def release(self) -> None:
-        self._lock.release()
-
-    def is_held(self) -> bool:
-        if not self._acquire(timeout_s=0):
-            return True
-        self._lock.release()
-        return False
-
-    def check(self) -> None:
-        if not self._database.is_in_place():
-            raise DatabaseLostError("the file was deleted or replaced")
-
-    def _acquire(self, *, timeout_s: float) -> bool:
         try:
-            self._lock.acquire(timeout=timeout_s)
+            self._lock.acquire(timeout=_PROBES_S)
         except Timeout:
             return False
         except OSError as error:
             reason = f"{self._lock.lock_file} cannot be locked: {error.strerror}"
             raise DatabaseError(reason) from None
         return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def is_held(self) -> bool:
+        # the same lock, but shared, and on a file that may be another user's, or read-only
+        with suppress(FileNotFoundError), open(self._lock.lock_file) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def check(self) -> None:
+        if not self._database.is_in_place():
+            raise DatabaseLostError("the file was deleted or replaced")
 
 
 class _AdvisoryLock:
