@@ -15,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 import hpsearch
+from hpsearch.compare_command import compare
 from hpsearch.data_commands import data_app
 from hpsearch.errors import (
     HpsearchError,
@@ -56,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(compare)
 
 
 def _print_version(wanted: bool) -> None:

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("progress", "output", "report", "dashboard"),
     ("run_view",),
     ("options",),
-    ("data_commands",),
+    ("compare_command", "data_commands"),
     ("cli",),
     ("__main__",),
 )
@@ -43,10 +43,11 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "search",
         "study",
     ),
+    "scipy": ("report",),
     "sqlalchemy": ("storage",),
     "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
     "torchvision": ("data",),
-    "typer": ("cli", "data_commands", "options", "output"),
+    "typer": ("cli", "compare_command", "data_commands", "options", "output"),
 }
 
 
