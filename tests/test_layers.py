@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dashboard", "pages"),
     ("run_view",),
     ("options",),
-    ("data_commands",),
+    ("data_commands", "report_commands"),
     ("cli",),
     ("__main__",),
 )
@@ -47,9 +47,20 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "study",
     ),
     "sqlalchemy": ("storage",),
-    "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
+    "torch": (
+        "data",
+        "devices",
+        "models",
+        "training",
+        "executors",
+        "evaluate",
+        "inspection",
+        "measures",
+    ),
     "torchvision": ("data",),
-    "typer": ("cli", "data_commands", "options", "output"),
+    "typer": ("cli", "data_commands", "options", "output", "report_commands"),
+    "jinja2": ("pages",),
+    "plotly": ("dashboard", "figures", "pages"),
 }
 
 
