@@ -5,10 +5,12 @@ runs/                            --home, or HPSEARCH_HOME
   cache/                         decoded training sets and splits, mapped by all workers
   checkpoints/STUDY/             of trainings that are under way
   artifacts/STUDY/               weights and test predictions of the winner
+  reports/                       pages and pictures
   tracebacks/STUDY/              of trainings that failed with an error
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -64,6 +66,10 @@ class Home:
     def predictions(self, study: str, reading: int) -> Path:
         """The outputs for every test image of one reading of the test set."""
         return self.artifacts(study) / f"test-reading-{reading}.safetensors"
+
+    def report(self, study: str) -> Path:
+        """The page of a study; one whose name is no file's has it without the odd characters."""
+        return self.root / "reports" / f"{re.sub('[^A-Za-z0-9._-]', '_', study)}.html"
 
     def tracebacks(self, study: str) -> Path:
         """The folder of a study's tracebacks."""

@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dashboard", "pages"),
     ("run_view",),
     ("options",),
-    ("compare_command", "data_commands"),
+    ("compare_command", "data_commands", "report_commands"),
     ("cli",),
     ("__main__",),
 )
@@ -46,11 +46,22 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "search",
         "study",
     ),
-    "scipy": ("report",),
+    "scipy": ("figures", "report"),
     "sqlalchemy": ("storage",),
-    "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
+    "torch": (
+        "data",
+        "devices",
+        "models",
+        "training",
+        "executors",
+        "evaluate",
+        "inspection",
+        "measures",
+    ),
     "torchvision": ("data",),
-    "typer": ("cli", "compare_command", "data_commands", "options", "output"),
+    "typer": ("cli", "compare_command", "data_commands", "options", "output", "report_commands"),
+    "jinja2": ("pages",),
+    "plotly": ("dashboard", "figures", "pages"),
 }
 
 
