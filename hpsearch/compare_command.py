@@ -1,6 +1,7 @@
 """`hpsearch compare`: tested studies, and configurations of fixed sets, side by side."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from hpsearch.errors import UserError
 from hpsearch.home import Home
 from hpsearch.options import HOME, HomeOption, JsonOption, StorageOption
-from hpsearch.output import print_csv, print_json, stdout
+from hpsearch.output import check_folder, print_csv, print_json, stdout, write_text
 
 
 def compare(
@@ -18,6 +19,9 @@ def compare(
     ],
     csv: Annotated[
         str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a self-contained page to a file, too.")
     ] = None,
     home: HomeOption = HOME,
     storage: StorageOption = None,
@@ -32,10 +36,16 @@ def compare(
 
     if csv is not None and json_:
         raise UserError("--csv and --json exclude each other")
+    if html is not None:
+        check_folder(html)
     url = storage or Home(home).database_url
     with closing(open_database(url, create=False)) as database:
         found = load_contenders(database, contenders, home=Home(home))
     comparison = compare_contenders(found)
+    if html is not None:
+        from hpsearch.pages.comparison_page import render_comparison_page
+
+        write_text(html, render_comparison_page(comparison))
     if json_:
         print_json(comparison_as_json(comparison))
     elif csv is not None:
