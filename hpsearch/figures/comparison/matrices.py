@@ -161,7 +161,7 @@ def differences_figure(group: Group, *, number: int) -> StudyFigure:
         "In points of the true class's share. Vermillion: more often than "
         f"{group.contenders[0].label}; blue: less often. On the diagonal more is better, "
         "elsewhere worse.",
-        min_width=980 if len(info) > 1 else 560,
+        min_width=980 if len(info) > 1 else 680,
     )
 
 
