@@ -119,5 +119,5 @@ def test_chromium_shows_it_without_errors_and_without_a_network(
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [path.as_uri()]
     assert view.evaluate("document.documentElement.scrollWidth") <= width
     labels = view.locator("#plot-accuracy .ytick").all_text_contents()
-    assert labels == ["one", "two", f"set:{EVIL}"], "a name is no markup in a plot"
+    assert set(labels) == {"one", "two", f"set:{EVIL}"}, "a name is no markup in a plot"
     view.close()

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from hpsearch.figures.figure import NoFigure, Picture, Pixels, Shown, StudyFigure
 from hpsearch.figures.gallery import as_pixels, grey_pixels, plot_gallery
@@ -37,14 +38,10 @@ def mosaic(info: FeatureMaps, *, most_maps: int = MOST_MAPS) -> Pixels:
         grid[top : top + height, left : left + width] = grey_pixels(values)
     image = as_pixels(info.image)
     image = image if image.ndim == 2 else image.mean(2).astype(np.uint8)
-    factor = max(1, grid.shape[0] // image.shape[0])
-    large = np.kron(image, np.ones((factor, factor), np.uint8))
-    picture = np.full(
-        (max(len(large), len(grid)), large.shape[1] + 4 + grid.shape[1]), 128, np.uint8
-    )
-    picture[: large.shape[0], : large.shape[1]] = large
-    picture[: grid.shape[0], large.shape[1] + 4 :] = grid
-    return picture
+    side = (round(image.shape[1] * len(grid) / len(image)), len(grid))
+    large = np.asarray(Image.fromarray(image).resize(side, Image.Resampling.NEAREST))
+    gap = np.full((len(grid), 4), 128, np.uint8)
+    return np.concatenate([large, gap, grid], axis=1)
 
 
 def feature_maps_figure(layer: str, images: Sequence[FeatureMaps] | str) -> Shown:

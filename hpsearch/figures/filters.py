@@ -40,7 +40,8 @@ def filters_figure(layer: FirstLayer | str) -> Shown:
     what = f"kernels of {height} x {width}" if layer.kind == "conv" else "units' weights by pixel"
     note = (
         f"Layer {layer.name}: {len(pictures)} of {units} {what}, of the first seed's retraining; "
-        "all on one scale, where middle grey is 0 and lighter is positive."
+        "all on one scale, where middle grey is 0, lighter is positive, and the largest hundredth "
+        "is cut off."
     )
     if channels > 1:
         note += " Means over the image's channels."

@@ -29,6 +29,8 @@
   const current = () => chosen ?? (system.matches ? "dark" : "light");
 
   show(current());
+  const contents = document.getElementById("contents");
+  if (contents) contents.open = window.matchMedia("(min-width: 68rem)").matches;
   for (const data of document.querySelectorAll("script[data-for]")) {
     const plot = document.getElementById(data.dataset.for);
     const { data: traces, layout } = JSON.parse(data.textContent);

@@ -1,5 +1,6 @@
 """What a study asked, in tables: its space, its protocol, and what its runs ran with."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,10 +18,15 @@ def space_table(document: Mapping[str, Any]) -> PageTable:
     protocol = document["training"]
     fixed = {name: protocol[name] for name in protocol if name in TRAINING_NAMES}
     entries = {**document["space"], **fixed}
-    return page_table(
-        ["hyperparameter", "values", "condition"],
-        [[name, _values(entry), _condition(entry)] for name, entry in entries.items()],
-    )
+    rows = [[name, _values(entry), _condition(entry)] for name, entry in entries.items()]
+    if not any(condition for _, _, condition in rows):
+        return page_table(["hyperparameter", "values"], [row[:2] for row in rows])
+    return page_table(["hyperparameter", "values", "condition"], rows)
+
+
+def fixed_names(document: Mapping[str, Any]) -> set[str]:
+    """The hyperparameters that have one value only."""
+    return {name for name, entry in document["space"].items() if _values(entry).endswith("(fixed)")}
 
 
 def _values(entry: Any) -> str:
@@ -122,10 +128,10 @@ def runs_table(runs: list[Run]) -> PageTable:
         [
             [
                 number,
-                local_time(run.started),
+                local_time(run.started).replace("T", " "),
                 show_duration(max(0.0, (run.last_alive - run.started).total_seconds())),
-                _or_dash(run.environment.get("trials")),
-                ", ".join(run.environment.get("devices", [])),
+                _or_gap(run.environment.get("trials")),
+                _devices(run.environment.get("devices", [])),
                 f"{run.environment.get('processor', '')} ({run.environment.get('host', '')})",
                 f"{run.environment.get('hpsearch', '')} {run.environment.get('code', '')}",
                 _versions(run.environment),
@@ -135,8 +141,14 @@ def runs_table(runs: list[Run]) -> PageTable:
     )
 
 
-def _or_dash(value: object) -> object:
+def _or_gap(value: object) -> object:
     return "" if value is None else value
+
+
+def _devices(devices: list[str]) -> str:
+    return ", ".join(
+        name if count == 1 else f"{count} x {name}" for name, count in Counter(devices).items()
+    )
 
 
 def _versions(environment: Mapping[str, Any]) -> str:

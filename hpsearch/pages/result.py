@@ -7,7 +7,6 @@ from hpsearch.figures.snapshot import Snapshot
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.records import sample_std
 from hpsearch.report.status import StudyStatus
-from hpsearch.report.terminal import show_cell
 
 
 @dataclass(frozen=True)
@@ -98,12 +97,12 @@ def _winner_table(snapshot: Snapshot) -> PageTable | None:
     trial = next((t for t in snapshot.trials if t.number == snapshot.winner), None)
     if trial is None:
         return None
-    rows = [[name, show_cell(value)] for name, value in trial.params.items()]
+    rows: list[list[object]] = [[name, value] for name, value in trial.params.items()]
     parameters = [
         t.num_parameters for k, t in snapshot.trainings.items() if k.trial == trial.number
     ]
     if parameters:
-        rows.append(["trainable parameters", f"{parameters[-1]:,}"])
+        rows.append(["trainable parameters", parameters[-1]])
     return page_table([f"trial {trial.number}", "value"], rows)
 
 
@@ -113,7 +112,7 @@ def _seed_table(snapshot: Snapshot) -> PageTable | None:
     return page_table(
         ["seed", "test accuracy", "test loss", "epochs", "train seconds"],
         [
-            [e.seed, f"{e.accuracy:.4f}", f"{e.loss:.4f}", e.epochs, round(e.train_seconds, 1)]
+            [e.seed, round(e.accuracy, 4), round(e.loss, 4), e.epochs, round(e.train_seconds, 1)]
             for e in snapshot.reading.evaluations
         ],
     )

@@ -1,14 +1,14 @@
 """The page of a study: its question, its result, its search and its winner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import hpsearch
 from hpsearch.figures.figure import Shown, StudyFigure
 from hpsearch.figures.snapshot import Snapshot
 from hpsearch.models.layer_table import LayerRow
-from hpsearch.pages.question import protocol_table, runs_table, space_table
+from hpsearch.pages.question import fixed_names, protocol_table, runs_table, space_table
 from hpsearch.pages.render import render_page
 from hpsearch.pages.result import result_section
 from hpsearch.pages.table import PageTable, page_table
@@ -44,13 +44,26 @@ def render_study_page(contents: StudyContents) -> str:
         protocol=protocol_table(snapshot.document),
         space=space_table(snapshot.document),
         runs=runs_table(snapshot.runs),
-        top=page_table(*top_table(contents.top)) if contents.top else None,
+        top=_top_table(contents) if contents.top else None,
         search=contents.search,
         winner=contents.winner,
         layers=_layer_table(contents.layers),
         is_drawn=lambda shown: isinstance(shown, StudyFigure),
         made=local_time(datetime.now(UTC).replace(tzinfo=None)),
         version=hpsearch.__version__,
+    )
+
+
+def _top_table(contents: StudyContents) -> PageTable:
+    """The best trials, without the parameters that the study file fixes."""
+    fixed = fixed_names(contents.snapshot.document)
+    return page_table(
+        *top_table(
+            [
+                replace(row, params={n: v for n, v in row.params.items() if n not in fixed})
+                for row in contents.top
+            ]
+        )
     )
 
 
@@ -75,5 +88,4 @@ def layers_csv(layers: Sequence[LayerRow]) -> dict[str, bytes]:
 def _layer_table(layers: Sequence[LayerRow]) -> PageTable | None:
     if not layers:
         return None
-    rows = [(*row[:3], f"{row[3]:,}", f"{row[4]:,}") for row in layer_rows(layers)]
-    return page_table(LAYER_COLUMNS, rows)
+    return page_table(LAYER_COLUMNS, layer_rows(layers))
