@@ -151,13 +151,18 @@ def test_contenders_on_different_data_sets_have_no_test_and_no_differences(home:
     assert comparison_as_json(comparison)["test"]["untestable"][0]["first"] == "one"
 
 
-def test_a_whole_set_is_named_short_and_numbered_where_it_is_long(home: Home) -> None:
+def test_a_whole_set_is_named_short_and_has_the_extremes_and_the_tests_of_the_best(
+    home: Home,
+) -> None:
     with new_database(home) as database:
         comparison = compare(load_contenders(database, ["set"], home=home))
     text = printed(comparison, width=80)
     lines = text.splitlines()
-    assert lines[1].split()[:2] == ["#1", "configuration-0"]
-    assert lines[13].split()[:2] == ["#13", "=1+2"]
+    assert lines[1].split()[:2] == ["configuration-0", "1.0000"]
+    assert lines[13].split()[:2] == ["=1+2", "0.6000"]
+    assert "0 → 1             0.0000  configuration-0  0.5000  =1+2  0.5000" in text
+    assert "12 of 78 tests, those of configuration-0, the most accurate" in " ".join(text.split())
+    assert text.count("may be chance") == 12
     assert "set:configuration-0" not in text
     assert "p (Holm)" in text
     assert f"{13 * 12 // 2} tests" in text

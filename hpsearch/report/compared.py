@@ -12,51 +12,64 @@ from hpsearch.report.comparison_tables import (
     short_names,
     tests_table,
 )
+from hpsearch.report.contenders import Contender
+from hpsearch.report.paired_test import PairedTest
 from hpsearch.report.terminal import print_table
 
-_HEADINGS = 50  # characters that contenders' names may take as headings of columns
+_TESTS = 10  # pairs of which all are shown
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """Figures, confusions, differences and the paired tests."""
     names = short_names(comparison.contenders)
-    headings = dict(names)
-    columns, rows = figures_table(comparison, names)
-    if sum(map(len, names.values())) > _HEADINGS:
-        headings = {label: f"#{number}" for number, label in enumerate(names, start=1)}
-        columns.insert(0, "")
-        rows = [[heading, *row] for heading, row in zip(headings.values(), rows, strict=True)]
-    print_table(console, columns, rows)
+    print_table(console, *figures_table(comparison, names))
     _say(console, figures_note(comparison, names))
     _say(console, "\nmost confused, as shares of the true class, mean over the seeds:")
     print_table(console, *confusions_table(comparison, names))
     for group in comparison.groups:
-        _print_differences(console, group, headings)
+        _print_differences(console, group, names)
     _print_tests(console, comparison, names)
     if comparison.untested:
         _say(console, f"\nnot tested yet, so left out: {', '.join(comparison.untested)}")
 
 
-def _print_differences(console: Console, group: Group, headings: dict[str, str]) -> None:
-    columns = [headings[contender.label] for contender in group.contenders]
+def _print_differences(console: Console, group: Group, names: dict[str, str]) -> None:
+    own = [names[contender.label] for contender in group.contenders]
     for title, differences in (
         ("confusions that differ most", group.confusions),
         ("classes whose recall differs most", group.recalls),
     ):
         if differences:
             _say(console, f"\n{title}, {group.dataset}:")
-            print_table(console, *differences_table(differences, columns))
+            print_table(console, *differences_table(differences, own))
 
 
 def _print_tests(console: Console, comparison: Comparison, names: dict[str, str]) -> None:
     tests, untestable = comparison.paired
     _say(console, "\nIs the difference in test accuracy more than chance?")
     if tests:
-        print_table(console, *tests_table(tests, names))
+        shown = tests if len(tests) <= _TESTS else _of_the_best(comparison)
+        table = tests_table(tests, names)
+        print_table(console, table.columns, [table.rows[tests.index(test)] for test in shown])
+        if len(shown) < len(tests):
+            _say(
+                console,
+                f"{len(shown)} of {len(tests)} tests, those of {names[_best(comparison).label]}, "
+                "the most accurate; --json and --html have all",
+            )
         for line in paired_test.explanation(tests):
             _say(console, line)
     for pair in untestable:
         _say(console, f"no test of {names[pair.first]} and {names[pair.second]}: {pair.reason}")
+
+
+def _best(comparison: Comparison) -> Contender:
+    return max(comparison.contenders, key=lambda contender: contender.accuracy.mean)
+
+
+def _of_the_best(comparison: Comparison) -> list[PairedTest]:
+    best = _best(comparison).label
+    return [test for test in comparison.paired.tests if best in (test.first, test.second)]
 
 
 def _say(console: Console, text: str) -> None:

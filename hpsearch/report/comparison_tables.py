@@ -8,7 +8,8 @@ from hpsearch.report.contenders import Contender, Spread
 from hpsearch.report.paired_test import PairedTest
 
 MOST = 5  # rows of each kind
-_FEW = 3  # contenders, of whom so many confusions each are shown
+_CONFUSIONS = ((3, 5), (6, 3))  # up to so many contenders, so many of each; of more one each
+_HEADINGS = 50  # characters that contenders' names may take as headings of columns
 
 
 class Table(NamedTuple):
@@ -66,7 +67,8 @@ def show_spread(spread: Spread, contender: Contender) -> str:
 
 def confusions_table(comparison: Comparison, names: dict[str, str]) -> Table:
     """The pairs of classes that each contender confuses most."""
-    most = MOST if len(comparison.contenders) <= _FEW else _FEW
+    count = len(comparison.contenders)
+    most = next((most for contenders, most in _CONFUSIONS if count <= contenders), 1)
     return Table(
         ["contender", "true → predicted", "share"],
         [
@@ -81,16 +83,25 @@ def confusions_table(comparison: Comparison, names: dict[str, str]) -> Table:
     )
 
 
-def differences_table(differences: list[Difference], headings: list[str]) -> Table:
-    """The largest of some differences, a column a contender."""
+def differences_table(differences: list[Difference], names: Sequence[str]) -> Table:
+    """The largest of some differences: a column a contender, of many the least and the most."""
     are_recalls = bool(differences) and differences[0].true == differences[0].predicted
+    what = "class" if are_recalls else "true → predicted"
+    largest = differences[:MOST]
+    if sum(map(len, names)) <= _HEADINGS:
+        columns = [what, *names, "differ by"]
+        return Table(columns, [[_what(d), *map(_share, (*d.shares, d.size))] for d in largest])
     return Table(
-        ["class" if are_recalls else "true → predicted", *headings, "differ by"],
-        [
-            [_what(d), *(f"{share:.4f}" for share in (*d.shares, d.size))]
-            for d in differences[:MOST]
-        ],
+        [what, "least", "of", "most", "of", "differ by"],
+        [[_what(d), *_extremes(d, names), _share(d.size)] for d in largest],
     )
+
+
+def _extremes(difference: Difference, names: Sequence[str]) -> list[str]:
+    """The least share and the largest, and whose they are."""
+    shares = difference.shares
+    least, most = shares.index(min(shares)), shares.index(max(shares))
+    return [_share(shares[least]), names[least], _share(shares[most]), names[most]]
 
 
 def _what(difference: Difference) -> str:

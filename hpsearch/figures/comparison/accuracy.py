@@ -8,6 +8,7 @@ from hpsearch.figures.comparison.words import plain
 from hpsearch.figures.figure import StudyFigure
 from hpsearch.figures.theme import BLUE, SKY, themed
 from hpsearch.report.comparison import Comparison
+from hpsearch.report.comparison_tables import short_names
 
 NAME, TITLE = "accuracy", "Test accuracy"
 
@@ -24,9 +25,10 @@ class AccuracyInfo(NamedTuple):
 
 def get_accuracy_info(comparison: Comparison) -> list[AccuracyInfo]:
     """The contenders in their order."""
+    names = short_names(comparison.contenders)
     return [
         AccuracyInfo(
-            contender.label,
+            names[contender.label],
             contender.accuracy.mean,
             contender.accuracy.std,
             [network.seed for network in contender.networks],

@@ -1,5 +1,6 @@
 """Confusion matrices side by side, and how those on one data set differ."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from hpsearch.figures.comparison.words import plain
 from hpsearch.figures.figure import StudyFigure
 from hpsearch.figures.theme import BLUE, SCALE, VERMILLION, themed
 from hpsearch.report.comparison import Comparison, Group, pair_name
+from hpsearch.report.comparison_tables import short_names
 
 NAME, TITLE = "confusion", "Confusion matrices"
 DIFFERENCE, DIFFERENCE_TITLE = "confusion-difference", "Differences of confusion matrices"
@@ -32,8 +34,9 @@ class MatrixInfo(NamedTuple):
 
 def get_matrices_info(comparison: Comparison) -> list[MatrixInfo]:
     """Every contender's shares, mean over its networks."""
+    names = short_names(comparison.contenders)
     return [
-        MatrixInfo(contender.label, contender.class_names, contender.shares)
+        MatrixInfo(names[contender.label], contender.class_names, contender.shares)
         for contender in comparison.contenders
     ]
 
@@ -41,9 +44,12 @@ def get_matrices_info(comparison: Comparison) -> list[MatrixInfo]:
 def get_differences_info(group: Group) -> list[MatrixInfo]:
     """The shares of all but a group's first contender, minus the first one's."""
     first, *others = group.contenders
+    names = short_names(group.contenders)
     return [
         MatrixInfo(
-            f"{other.label} minus {first.label}", first.class_names, other.shares - first.shares
+            f"{names[other.label]} minus {names[first.label]}",
+            first.class_names,
+            other.shares - first.shares,
         )
         for other in others
     ]
@@ -51,14 +57,14 @@ def get_differences_info(group: Group) -> list[MatrixInfo]:
 
 def plot_matrices(info: list[MatrixInfo]) -> go.Figure:
     """Shares, two matrices in a row."""
-    return _plot(info, colorscale=SCALE, zmin=0, zmax=1, number="{:.0%}", hover=".1%")
+    return _plot(info, colorscale=SCALE, zmin=0, zmax=1, show="{:.0%}".format, hover=".1%")
 
 
 def plot_differences(info: list[MatrixInfo]) -> go.Figure:
     """Differences: blue where the first has more, vermillion where the other has."""
     largest = max(float(np.abs(matrix.values).max()) for matrix in info) or 1.0
     return _plot(
-        info, colorscale=_DIVERGING, zmin=-largest, zmax=largest, number="{:+.1%}", hover="+.1%"
+        info, colorscale=_DIVERGING, zmin=-largest, zmax=largest, show=_points, hover="+.1%"
     )
 
 
@@ -68,7 +74,7 @@ def _plot(
     colorscale: object,
     zmin: float,
     zmax: float,
-    number: str,
+    show: Callable[[float], str],
     hover: str,
 ) -> go.Figure:
     num_rows = -(-len(info) // _BESIDE)
@@ -87,7 +93,7 @@ def _plot(
                 x=names,
                 y=names,
                 z=matrix.values,
-                text=_texts(matrix.values, number),
+                text=_texts(matrix.values, show),
                 texttemplate="%{text}",
                 textfont={"size": 10},
                 coloraxis="coloraxis",
@@ -98,6 +104,7 @@ def _plot(
             row=index // _BESIDE + 1,
             col=index % _BESIDE + 1,
         )
+    figure.update_annotations(font_size=13)  # the titles
     figure.update_xaxes(type="category", showgrid=False, tickangle=-60, title="predicted")
     figure.update_yaxes(type="category", showgrid=False, autorange="reversed", title="true")
     figure.update_layout(
@@ -105,16 +112,26 @@ def _plot(
             "colorscale": colorscale,
             "cmin": zmin,
             "cmax": zmax,
-            "colorbar": {"tickformat": ".0%", "title": {"text": "share of<br>true class"}},
+            "colorbar": {
+                "tickformat": ".0%",
+                "title": {"text": "share of<br>true class"},
+                "lenmode": "pixels",
+                "len": _SIDE,
+                "y": 1,
+                "yanchor": "top",
+            },
         }
     )
     return themed(figure, height=height)
 
 
-def _texts(values: NDArray[np.float64], number: str) -> list[list[str]]:
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"
+
+
+def _texts(values: NDArray[np.float64], show: Callable[[float], str]) -> list[list[str]]:
     return [
-        [number.format(value) if abs(value) >= _LEAST else "" for value in row]
-        for row in values.tolist()
+        [show(value) if abs(value) >= _LEAST else "" for value in row] for row in values.tolist()
     ]
 
 
@@ -145,6 +162,7 @@ def _worst(matrix: MatrixInfo) -> str:
 def differences_figure(group: Group, *, number: int) -> StudyFigure:
     """How the contenders on one data set differ from the first of them."""
     info = get_differences_info(group)
+    first = short_names(group.contenders)[group.contenders[0].label]
     largest = group.confusions[0] if group.confusions else None
     spoken = (
         f"The largest is {pair_name(largest.true, largest.predicted)}, by {largest.size:.1%}."
@@ -158,9 +176,8 @@ def differences_figure(group: Group, *, number: int) -> StudyFigure:
         plot_differences(info),
         ("contenders", "true class", "predicted class", "difference of shares"),
         _rows(info),
-        "In points of the true class's share. Vermillion: more often than "
-        f"{group.contenders[0].label}; blue: less often. On the diagonal more is better, "
-        "elsewhere worse.",
+        f"In points of the true class's share. Vermillion: more often than {first}; blue: less "
+        "often. On the diagonal more is better, elsewhere worse.",
         min_width=980 if len(info) > 1 else 680,
     )
 

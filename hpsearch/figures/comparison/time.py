@@ -8,6 +8,7 @@ from hpsearch.figures.comparison.words import plain
 from hpsearch.figures.figure import StudyFigure
 from hpsearch.figures.theme import COLORS, themed
 from hpsearch.report.comparison import Comparison
+from hpsearch.report.comparison_tables import short_names
 
 NAME, TITLE = "time", "Training time against accuracy"
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
@@ -26,9 +27,10 @@ class TimeInfo(NamedTuple):
 
 def get_time_info(comparison: Comparison) -> list[TimeInfo]:
     """Every network of every contender."""
+    names = short_names(comparison.contenders)
     return [
         TimeInfo(
-            contender.label,
+            names[contender.label],
             network.seed,
             network.evaluation.train_seconds,
             network.evaluation.accuracy,
@@ -71,9 +73,10 @@ def plot_time(info: list[TimeInfo]) -> go.Figure:
 def time_figure(comparison: Comparison) -> StudyFigure:
     """Time against accuracy."""
     info = get_time_info(comparison)
+    names = short_names(comparison.contenders)
     spoken = ", ".join(
-        f"{contender.label} {contender.train_seconds:.1f} s for {contender.accuracy.mean:.4f}"
-        for contender in comparison.contenders
+        f"{names[one.label]} {one.train_seconds:.1f} s for {one.accuracy.mean:.4f}"
+        for one in comparison.contenders
     )
     return StudyFigure(
         NAME,
