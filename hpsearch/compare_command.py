@@ -36,8 +36,9 @@ def compare(
 
     if csv is not None and json_:
         raise UserError("--csv and --json exclude each other")
-    if html is not None:
-        check_folder(html)
+    for path in (html, None if csv == "-" else csv):
+        if path is not None:
+            check_folder(Path(path))
     url = storage or Home(home).database_url
     with closing(open_database(url, create=False)) as database:
         found = load_contenders(database, contenders, home=Home(home))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +31,13 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@dataclass(frozen=True)
 class Answer:
-    def __init__(self, status: object, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
+    """What the command printed and returned."""
 
-
-@pytest.fixture
-def compare(
-    searched: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> "Compare":
-    return Compare(searched, monkeypatch, capsys)
+    status: object
+    out: str
+    err: str
 
 
 class Compare:
@@ -57,6 +55,13 @@ class Compare:
             cli.main()
         printed = self._capsys.readouterr()
         return Answer(exit_.value.code, printed.out, printed.err)
+
+
+@pytest.fixture
+def compare(
+    searched: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Compare:
+    return Compare(searched, monkeypatch, capsys)
 
 
 def test_the_figures_are_those_that_scikit_learn_finds_in_the_kept_outputs(
@@ -104,6 +109,20 @@ def test_the_terminal_shows_tables_and_the_test(compare: Compare) -> None:
     assert "McNemar's exact test" in answer.out
 
 
+def test_the_page_is_written_beside_what_is_printed(compare: Compare, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    answer = compare("narrow", "wide", "--html", str(path))
+    assert answer.out == compare("narrow", "wide").out
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_page_is_not_written_where_the_table_cannot_be(compare: Compare, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    answer = compare("narrow", "wide", "--html", str(path), "--csv", str(tmp_path / "no" / "t.csv"))
+    assert answer.status == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -133,4 +152,5 @@ def test_lost_outputs_are_one_line(compare: Compare, searched: Home) -> None:
         path.write_bytes(content)
     assert (answer.status, answer.out) == (2, "")
     assert str(path) in answer.err
+    assert "`hpsearch test --study wide --again`" in answer.err
     assert answer.err.count("\n") == 1

@@ -186,6 +186,7 @@ def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
 
 def test_what_only_reads_the_database_does_not_import_torch() -> None:
     readers = ["report.status", "report.top", "report.terminal", "report.tested", "report.listing"]
+    readers += ["report.compared", "report.comparison", "report.contenders"]
     check = "\n".join(
         [
             "import sys",

@@ -170,7 +170,13 @@ def _winner(record: StudyRecord, *, home: Home) -> Contender:
             f"study {record.name!r} has not been tested yet; "
             f"`hpsearch test --study {record.name}` does it"
         )
-    predictions = _predictions(record, reading, home=home)
+    try:
+        predictions = _predictions(record, reading, home=home)
+    except DataError as error:
+        raise DataError(
+            f"{error}; `hpsearch test --study {record.name} --again` would read the test set once "
+            "more and keep the answers"
+        ) from None
     networks = _networks(record, reading, predictions, role="winner")
     return _contender(record, None, predictions.labels, networks)
 
