@@ -178,7 +178,7 @@ def test_only_run_asks_for_the_reading_of_the_test_set() -> None:
     ids=["import", "--help"],
 )
 def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
-    heavy = "{'torch', 'torchvision', 'optuna', 'sqlalchemy', 'sklearn'}"
+    heavy = "{'torch', 'torchvision', 'optuna', 'sqlalchemy', 'sklearn', 'plotly', 'jinja2'}"
     check = f"{code}\nimport sys; sys.exit(str(sorted({heavy} & sys.modules.keys()) or ''))"
     end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert end.stderr.strip() == ""
@@ -187,6 +187,7 @@ def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
 def test_what_only_reads_the_database_does_not_import_torch() -> None:
     readers = ["report.status", "report.top", "report.terminal", "report.tested", "report.listing"]
     readers += ["report.compared", "report.comparison", "report.contenders"]
+    readers += ["figures.study_figures", "figures.files"]
     check = "\n".join(
         [
             "import sys",

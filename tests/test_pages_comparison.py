@@ -3,19 +3,22 @@
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from made_contenders import LABELS, add_fixed_set, add_search
-from playwright.sync_api import Browser, sync_playwright
 from small_studies import new_database
+from test_pages_browser import CHROMIUM, opened
 
 from hpsearch.home import Home
 from hpsearch.pages.comparison_page import render_comparison_page
 from hpsearch.report.comparison import compare
 from hpsearch.report.contenders import load_contenders
 
-CHROMIUM = Path("/usr/bin/chromium")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 EVIL = "<script>alert(1)</script><b>&\"'{{ 7 * 7 }}"
 TWO_WRONG = np.array([1, 1, *LABELS[2:]])
 
@@ -90,34 +93,27 @@ def test_other_test_images_and_untested_configurations_are_told(home: Home) -> N
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs {CHROMIUM}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+def browser() -> Iterator["Browser"]:
+    if CHROMIUM is None:
+        pytest.skip("needs chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-def test_chromium_shows_it_without_errors_and_without_a_network(
-    browser: Browser, home: Home, tmp_path: Path, width: int
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_chromium_shows_it_whole_without_errors_and_without_a_network(
+    browser: "Browser", home: Home, tmp_path: Path, width: int, scheme: str
 ) -> None:
     path = tmp_path / "page.html"
     path.write_text(page(home, "one", "two", f"set:{EVIL}"), encoding="utf-8")
-    view = browser.new_page(viewport={"width": width, "height": 900})
-    said: list[str] = []
-    asked: list[str] = []
-    view.on("console", lambda message: said.append(message.text))
-    view.on("pageerror", lambda error: said.append(str(error)))
-    view.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-    view.on("request", lambda request: asked.append(request.url))
-    view.goto(path.as_uri())
-    view.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 4")
+    view, wrong = opened(browser, path, width=width, scheme=scheme)
     view.wait_for_timeout(500)
-    assert said == []
-    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [path.as_uri()]
+    assert not wrong
+    assert view.locator(".plot .main-svg").count() >= 4
     assert view.evaluate("document.documentElement.scrollWidth") <= width
     labels = view.locator("#plot-accuracy .ytick").all_text_contents()
     assert set(labels) == {"one", "two", f"set:{EVIL}"}, "a name is no markup in a plot"
-    view.close()
+    view.context.close()
