@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 import hpsearch
+from hpsearch.compare_command import compare
 from hpsearch.data_commands import data_app
 from hpsearch.errors import NothingToShowError, UserError
 from hpsearch.home import Home
@@ -30,6 +31,7 @@ from hpsearch.options import (
     WorkersPerGpuOption,
 )
 from hpsearch.output import print_csv, print_json, say, stdout
+from hpsearch.report_commands import report
 from hpsearch.reproduce_command import reproduce
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(compare)
+app.command()(report)
 app.command()(reproduce)
 
 

@@ -10,6 +10,7 @@ runs/                            --home, or HPSEARCH_HOME
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -76,6 +77,10 @@ class Home:
     def reports(self) -> Path:
         """The folder of pages and pictures."""
         return self.root / "reports"
+
+    def report(self, study: str) -> Path:
+        """The page of a study; one whose name is no file's has it without the odd characters."""
+        return self.reports / f"{re.sub('[^A-Za-z0-9._-]', '_', study)}.html"
 
     def tracebacks(self, study: str) -> Path:
         """The folder of a study's tracebacks."""

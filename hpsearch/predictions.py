@@ -62,6 +62,8 @@ def load_predictions(path: Path) -> Predictions:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
+    if "labels" not in tensors:
+        raise DataError(f"{path} cannot be read: there are no labels in it")
     labels = tensors["labels"]
     return Predictions(
         labels=labels,

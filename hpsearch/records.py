@@ -80,3 +80,9 @@ def best_epoch(epochs: list[EpochMetrics], *, objective: Objective) -> EpochMetr
 def sample_std(values: list[float]) -> float:
     """The sample standard deviation (n - 1); 0 for a single value."""
     return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def images_per_second(epochs: list[EpochMetrics]) -> float:
+    """Training images over the time of all epochs, of which there is at least one."""
+    images = sum(metrics.images_per_s * metrics.duration_s for metrics in epochs)
+    return images / sum(metrics.duration_s for metrics in epochs)

@@ -35,10 +35,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),
     ("measures", "evaluate", "replay"),
     ("run",),
-    ("progress", "output", "report", "dashboard"),
+    ("progress", "output", "report"),
+    ("figures", "inspection"),
+    ("dashboard", "pages"),
     ("run_view",),
     ("options",),
-    ("data_commands", "reproduce_command"),
+    ("compare_command", "data_commands", "report_commands", "reproduce_command"),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -48,6 +50,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "optuna": (
         "storage",
         "dashboard",
+        "figures",
         "proposals",
         "pruners",
         "report",
@@ -55,10 +58,31 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "search",
         "study",
     ),
+    "scipy": ("figures", "report"),
     "sqlalchemy": ("storage",),
-    "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
+    "torch": (
+        "data",
+        "devices",
+        "models",
+        "training",
+        "executors",
+        "evaluate",
+        "inspection",
+        "measures",
+    ),
     "torchvision": ("data",),
-    "typer": ("cli", "commands", "data_commands", "options", "output", "reproduce_command"),
+    "typer": (
+        "commands",
+        "compare_command",
+        "data_commands",
+        "options",
+        "output",
+        "report_commands",
+        "reproduce_command",
+        "cli",
+    ),
+    "jinja2": ("pages",),
+    "plotly": ("dashboard", "figures", "pages"),
 }
 
 
@@ -175,7 +199,7 @@ def test_only_run_asks_for_the_reading_of_the_test_set() -> None:
     ids=["import", "--help"],
 )
 def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
-    heavy = "{'torch', 'torchvision', 'optuna', 'sqlalchemy', 'sklearn'}"
+    heavy = "{'torch', 'torchvision', 'optuna', 'sqlalchemy', 'sklearn', 'plotly', 'jinja2'}"
     check = f"{code}\nimport sys; sys.exit(str(sorted({heavy} & sys.modules.keys()) or ''))"
     end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert end.stderr.strip() == ""
@@ -183,6 +207,8 @@ def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
 
 def test_what_only_reads_the_database_does_not_import_torch() -> None:
     readers = ["report.status", "report.top", "report.terminal", "report.tested", "report.listing"]
+    readers += ["report.compared", "report.comparison", "report.contenders"]
+    readers += ["figures.study_figures", "figures.files"]
     check = "\n".join(
         [
             "import sys",

@@ -54,7 +54,7 @@ def _row(trial: FrozenTrial, epochs: list[EpochMetrics], objective: Objective) -
 
 
 def outcome_of(trial: FrozenTrial) -> str:
-    """What became of a trial, or that it runs or waits."""
+    """The word for what became of a trial, or for where it is."""
     state = trial.state.name.lower()
     if trial.state in (TrialState.RUNNING, TrialState.WAITING):
         return state

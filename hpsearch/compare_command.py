@@ -1,0 +1,55 @@
+"""`hpsearch compare`: tested studies, and configurations of fixed sets, side by side."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.errors import UserError
+from hpsearch.home import Home
+from hpsearch.options import HOME, HomeOption, JsonOption, StorageOption
+from hpsearch.output import check_folder, print_csv, print_json, stdout, write_text
+
+
+def compare(
+    contenders: Annotated[
+        list[str],
+        typer.Argument(help="Tested studies; of a fixed set STUDY:CONFIGURATION, or all of it."),
+    ],
+    csv: Annotated[
+        str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a self-contained page to a file, too.")
+    ] = None,
+    home: HomeOption = HOME,
+    storage: StorageOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Compare tested networks: accuracy, time, size, confusions, and whether they differ."""
+    from hpsearch.report.compared import print_comparison
+    from hpsearch.report.comparison import compare as compare_contenders
+    from hpsearch.report.comparison import comparison_as_json, comparison_csv
+    from hpsearch.report.contenders import load_contenders
+    from hpsearch.storage.database import open_database
+
+    if csv is not None and json_:
+        raise UserError("--csv and --json exclude each other")
+    for path in (html, None if csv == "-" else csv):
+        if path is not None:
+            check_folder(Path(path))
+    url = storage or Home(home).database_url
+    with closing(open_database(url, create=False)) as database:
+        found = load_contenders(database, contenders, home=Home(home))
+    comparison = compare_contenders(found)
+    if html is not None:
+        from hpsearch.pages.comparison_page import render_comparison_page
+
+        write_text(html, render_comparison_page(comparison))
+    if json_:
+        print_json(comparison_as_json(comparison))
+    elif csv is not None:
+        print_csv(comparison_csv(comparison), to=csv)
+    else:
+        print_comparison(stdout(), comparison)

@@ -1,0 +1,277 @@
+"""What can be compared: tested networks, several of one kind together, as a contender.
+
+    found = load_contenders(database, ["cnn-fashion", "d4-mlps:2x128"], home=home)
+    for contender in found.contenders:
+        ...
+
+A contender is the tested winner of a search, its newest reading of the test set, or a configuration
+of a fixed set, `STUDY:CONFIGURATION`, whose trials are tested one by one. Its networks differ by
+their seed alone. Nothing is read but the database and the outputs that were kept (`predictions`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.catalogue import dataset_info
+from hpsearch.data.files import Labels
+from hpsearch.errors import DataError, NothingToShowError, UnknownStudyError, UserError
+from hpsearch.fixedset import CONFIGURATION, SEED
+from hpsearch.home import Home
+from hpsearch.predictions import Predictions, load_predictions
+from hpsearch.records import Role, TrainingKey, images_per_second, sample_std
+from hpsearch.report.status import document_of
+from hpsearch.storage.database import Database
+from hpsearch.storage.record import Evaluation, StudyRecord, TestReading
+
+# of a fixed set: in its document, and in its trials' parameters
+CONFIGURATIONS = "configurations"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One trained network and what it answered on the test set."""
+
+    seed: int  # which of its contender's, from 0
+    evaluation: Evaluation
+    predicted: Labels  # (N,) the class it took each test image for
+    images_per_s: float  # of its training
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over a contender's networks."""
+
+    mean: float
+    std: float  # the sample standard deviation; 0 for a single network
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Networks of one configuration, alike but for their seeds."""
+
+    label: str  # STUDY, or STUDY:CONFIGURATION
+    study: str
+    configuration: str | None  # its name in a fixed set
+    dataset: str
+    labels: Labels  # (N,) true classes, in the test set's order
+    networks: tuple[Network, ...]  # by seed, at least one
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In label order."""
+        return dataset_info(self.dataset).class_names
+
+    @cached_property
+    def accuracy(self) -> Spread:
+        """On the test set."""
+        return _spread(network.evaluation.accuracy for network in self.networks)
+
+    @cached_property
+    def loss(self) -> Spread:
+        """On the test set: mean cross-entropy, nats."""
+        return _spread(network.evaluation.loss for network in self.networks)
+
+    @property
+    def train_seconds(self) -> float:
+        """Of training, the mean of its networks."""
+        return _spread(network.evaluation.train_seconds for network in self.networks).mean
+
+    @property
+    def images_per_s(self) -> float:
+        """Images trained on a second, the mean of its networks."""
+        return _spread(network.images_per_s for network in self.networks).mean
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable ones of each network."""
+        return self.networks[0].evaluation.num_parameters
+
+    @property
+    def representative(self) -> Network:
+        """The network of median accuracy; of an even number the lower of the middle two."""
+        ranked = sorted(self.networks, key=lambda n: (n.evaluation.accuracy, n.seed))
+        return ranked[(len(ranked) - 1) // 2]
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """(classes, classes): of the images of a class (row), the share taken for each (column).
+
+        The mean over the networks; a class without test images has shares of 0.
+        """
+        counts = np.array([network.evaluation.confusion for network in self.networks], np.float64)
+        totals = counts.sum(axis=2, keepdims=True)
+        shares: NDArray[np.float64] = (counts / np.maximum(totals, 1)).mean(axis=0)
+        return shares
+
+
+class Found(NamedTuple):
+    """What was asked for, and what of it has nothing to compare yet."""
+
+    contenders: list[Contender]
+    untested: list[str]  # configurations of sets that were named as a whole
+
+
+def load_contenders(database: Database, names: Sequence[str], *, home: Home) -> Found:
+    """The contenders of these names; a fixed set's stands for all of its configurations.
+
+    Raises:
+        UnknownStudyError: there is no such study, or it has no such configuration.
+        NothingToShowError: one has not been tested yet.
+        DataError: the outputs of a test are gone or damaged.
+        UserError: fewer than two contenders, or one twice.
+    """
+    found = [_load(database, name, home=home) for name in names]
+    contenders = [contender for part in found for contender in part.contenders]
+    labels = [contender.label for contender in contenders]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UserError(f"{label!r} is named twice; a contender is not compared with itself")
+    if len(contenders) < 2:
+        raise UserError(
+            f"{', '.join(labels)} is one contender only; name at least two, or a fixed set with "
+            "two tested configurations (`hpsearch studies` lists the studies)"
+        )
+    return Found(contenders, [label for part in found for label in part.untested])
+
+
+def _load(database: Database, name: str, *, home: Home) -> Found:
+    study, colon, configuration = name.partition(":")  # no study's name has a colon
+    record = StudyRecord.of(database, study)
+    known = document_of(record).get(CONFIGURATIONS)
+    if known is None:
+        if colon:
+            raise UnknownStudyError(
+                f"{name!r}: study {study!r} is a search, it has no configurations to name"
+            )
+        return Found([_winner(record, home=home)], [])
+    if colon and configuration not in known:
+        raise UnknownStudyError(
+            f"{study!r} has no configuration {configuration!r}; {_near(configuration, known)}"
+        )
+    return _configurations(record, [configuration] if colon else list(known), home=home)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+
+
+def _winner(record: StudyRecord, *, home: Home) -> Contender:
+    reading = record.last_reading()
+    if reading is None:
+        raise NothingToShowError(
+            f"study {record.name!r} has not been tested yet; "
+            f"`hpsearch test --study {record.name}` does it"
+        )
+    try:
+        predictions = _predictions(record, reading, home=home)
+    except DataError as error:
+        raise DataError(
+            f"{error}; `hpsearch test --study {record.name} --again` would read the test set once "
+            "more and keep the answers"
+        ) from None
+    networks = _networks(record, reading, predictions, role="winner")
+    return _contender(record, None, predictions.labels, networks)
+
+
+def _configurations(record: StudyRecord, wanted: list[str], *, home: Home) -> Found:
+    """Those configurations of a fixed set, and which of them have no tested network."""
+    parts = _networks_by_configuration(record, wanted, home=home)
+    contenders = [
+        _contender(record, name, *_together(record, parts[name])) for name in wanted if parts[name]
+    ]
+    untested = [f"{record.name}:{name}" for name in wanted if not parts[name]]
+    if not contenders:
+        what = f"configuration {untested[0]!r}" if len(wanted) == 1 else f"study {record.name!r}"
+        raise NothingToShowError(
+            f"{what} has not been tested yet; `hpsearch run --study {record.name}` does it"
+        )
+    return Found(contenders, untested)
+
+
+class _Tested(NamedTuple):
+    """A tested network of a configuration, and the true classes beside its answers."""
+
+    labels: Labels
+    network: Network
+
+
+def _networks_by_configuration(
+    record: StudyRecord, wanted: list[str], *, home: Home
+) -> dict[str, list[_Tested]]:
+    trials = record.study.get_trials(deepcopy=False)
+    newest = {reading.trial: reading for reading in record.readings()}
+    parts: dict[str, list[_Tested]] = {name: [] for name in wanted}
+    for number, reading in sorted(newest.items()):
+        params = trials[number].params
+        if params[CONFIGURATION] in parts:
+            predictions = _predictions(record, reading, home=home)
+            seed = int(params[SEED])
+            for network in _networks(record, reading, predictions, role="search", seed=seed):
+                parts[params[CONFIGURATION]].append(_Tested(predictions.labels, network))
+    return parts
+
+
+def _together(record: StudyRecord, parts: list[_Tested]) -> tuple[Labels, list[Network]]:
+    labels = parts[0].labels
+    if not all(np.array_equal(part.labels, labels) for part in parts):
+        raise DataError(f"the networks of study {record.name!r} were tested on different images")
+    return labels, [part.network for part in parts]
+
+
+def _contender(
+    record: StudyRecord, configuration: str | None, labels: Labels, networks: Iterable[Network]
+) -> Contender:
+    return Contender(
+        label=record.name if configuration is None else f"{record.name}:{configuration}",
+        study=record.name,
+        configuration=configuration,
+        dataset=document_of(record)["dataset"],
+        labels=labels,
+        networks=tuple(sorted(networks, key=lambda network: network.seed)),
+    )
+
+
+def _networks(
+    record: StudyRecord,
+    reading: TestReading,
+    predictions: Predictions,
+    *,
+    role: Role,
+    seed: int | None = None,
+) -> Iterator[Network]:
+    """A reading's networks, numbered by their own seeds or by the one that is given."""
+    for evaluation in reading.evaluations:
+        key = TrainingKey(role, reading.trial, evaluation.seed)
+        yield Network(
+            seed=evaluation.seed if seed is None else seed,
+            evaluation=evaluation,
+            predicted=predictions.logits[evaluation.seed].argmax(1),
+            images_per_s=images_per_second(record.epochs(key)),
+        )
+
+
+def _predictions(record: StudyRecord, reading: TestReading, *, home: Home) -> Predictions:
+    """A reading's outputs, which must be those of its evaluations."""
+    path = home.predictions(record.name, reading.id)
+    predictions = load_predictions(path)
+    for evaluation in reading.evaluations:
+        logits = predictions.logits.get(evaluation.seed)
+        shape = (int(np.sum(evaluation.confusion)), len(evaluation.confusion))
+        if logits is None or logits.shape != shape or predictions.labels.shape != shape[:1]:
+            raise DataError(
+                f"{path} is not the test's of study {record.name!r}: outputs of shape {shape} "
+                f"for seed {evaluation.seed} are missing in it"
+            )
+    return predictions
+
+
+def _spread(values: Iterable[float]) -> Spread:
+    figures = list(values)
+    return Spread(float(np.mean(figures)), sample_std(figures))
