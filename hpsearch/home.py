@@ -6,6 +6,7 @@ runs/                            --home, or HPSEARCH_HOME
   checkpoints/STUDY/             of trainings that are under way
   artifacts/STUDY/               weights and test predictions of the winner
   tracebacks/STUDY/              of trainings that failed with an error
+  reports/                       pictures and pages
 """
 
 import os
@@ -36,6 +37,11 @@ class Home:
     def cache(self) -> Path:
         """The folder of decoded data."""
         return self.root / "cache"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of pictures and pages."""
+        return self.root / "reports"
 
     def checkpoints(self, study: str) -> Path:
         """The folder of a study's checkpoints."""

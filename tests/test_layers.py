@@ -134,6 +134,21 @@ def test_nothing_but_evaluate_reaches_the_test_set() -> None:
     assert references(MODULES["evaluate"]) & loaders == {"read_test"}
 
 
+def test_of_the_test_set_the_rest_sees_class_counts_only() -> None:
+    reaching = {m for m, tree in MODULES.items() if "count_test_classes" in references(tree)}
+    assert reaching == {"data.summary"}
+    (function,) = (
+        node
+        for node in MODULES["data.files"].body
+        if isinstance(node, ast.FunctionDef) and node.name == "count_test_classes"
+    )
+    assert function.returns is not None
+    assert ast.unparse(function.returns) == "list[int]"
+    used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    assert used & {"TEST_IMAGES", "TEST_LABELS", "_FILES"} == {"TEST_LABELS"}
+    assert not used & {"read_test", "_read", "_read_digits"}
+
+
 def test_the_training_images_are_read_without_the_test_images() -> None:
     functions = {
         node.name: ast.unparse(node)

@@ -3,15 +3,19 @@
 import shlex
 import statistics
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.errors import MissingDatabaseError, UnknownStudyError
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
 from hpsearch.report.top import local_time
 from hpsearch.space import Scalar
+from hpsearch.spec import StudySpec, parse_study
+from hpsearch.storage.database import open_database
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
@@ -98,6 +102,19 @@ def document_of(record: StudyRecord) -> dict[str, Any]:
     """The study file as it was stored with the study."""
     document: dict[str, Any] = record.study.user_attrs[DOCUMENT]
     return document
+
+
+def stored_spec(url: str, name: str) -> StudySpec | None:
+    """A stored study's file as it was when it was made; None if hpsearch has stored none so named.
+
+    Raises:
+        DatabaseError: the database cannot be read.
+    """
+    try:
+        with closing(open_database(url, create=False)) as database:
+            return parse_study(document_of(StudyRecord.of(database, name)), name=name)
+    except (MissingDatabaseError, UnknownStudyError):
+        return None
 
 
 def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
