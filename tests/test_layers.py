@@ -24,7 +24,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),
     ("measures", "evaluate", "replay"),
     ("run",),
-    ("progress", "output", "report", "dashboard"),
+    ("progress", "output", "report"),
+    ("figures", "inspection"),
+    ("dashboard", "pages"),
     ("run_view",),
     ("options",),
     ("data_commands",),
@@ -36,6 +38,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "optuna": (
         "storage",
         "dashboard",
+        "figures",
         "proposals",
         "pruners",
         "report",

@@ -1,0 +1,1 @@
+"""The figures of a study, one a file: first plain data, then a plot of it. No PyTorch in here."""

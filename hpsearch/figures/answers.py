@@ -1,0 +1,80 @@
+"""What the winner's networks answered on the test set, as it was kept: the mistakes among it.
+
+The probability of a class is the mean over seeds of the softmax of the outputs, and the answer is
+the class of the highest. The test set itself is not opened: the images of what was not easy were
+kept with the answers.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from hpsearch.errors import DataError
+from hpsearch.figures.confusion import NOT_TESTED
+from hpsearch.figures.snapshot import Snapshot
+from hpsearch.predictions import Predictions, load_predictions
+
+NO_IMAGES = (
+    "The answers were kept by an older hpsearch, without the images; "
+    "`hpsearch test --again` would read the test set once more and keep them."
+)
+NO_MISTAKES = "All test images were classified rightly."
+
+
+class Mistake(NamedTuple):
+    """A test image that the seeds together took for something else."""
+
+    number: int  # in the test set, from 0
+    true: int  # labels
+    predicted: int
+    probability: float  # of the predicted class
+    true_probability: float
+    image: NDArray[np.uint8]  # (C, H, W)
+
+
+class Answers(NamedTuple):
+    """The mistakes of the newest reading, the most confident first."""
+
+    mistakes: list[Mistake]
+    reason: str  # why there are none
+
+
+def read_answers(snapshot: Snapshot) -> Answers:
+    """Load what was kept of the newest reading of the test set."""
+    if snapshot.reading is None:
+        return Answers([], NOT_TESTED)
+    path = snapshot.home.predictions(snapshot.name, snapshot.reading.id)
+    try:
+        predictions = load_predictions(path)
+    except DataError as error:
+        return Answers([], f"The answers on the test set are not there: {error}.")
+    return get_answers(predictions)
+
+
+def get_answers(predictions: Predictions) -> Answers:
+    """The images that the mean over seeds gets wrong, sorted by its confidence."""
+    if not predictions.logits:
+        return Answers([], NOT_TESTED)
+    outputs = [logits.astype(np.float64) for logits in predictions.logits.values()]
+    probabilities = np.mean([softmax(logits, axis=1) for logits in outputs], axis=0)
+    predicted = probabilities.argmax(1)
+    wrong = np.flatnonzero(predicted != predictions.labels)
+    if not len(wrong):
+        return Answers([], NO_MISTAKES)
+    if not len(predictions.wrong):
+        return Answers([], NO_IMAGES)
+    places = {int(index): place for place, index in enumerate(predictions.wrong)}
+    mistakes = [
+        Mistake(
+            number=int(i),
+            true=int(predictions.labels[i]),
+            predicted=int(predicted[i]),
+            probability=float(probabilities[i, predicted[i]]),
+            true_probability=float(probabilities[i, predictions.labels[i]]),
+            image=predictions.wrong_images[places[int(i)]],
+        )
+        for i in wrong
+    ]
+    return Answers(sorted(mistakes, key=lambda m: (-m.probability, m.number)), "")

@@ -1,0 +1,120 @@
+"""The winner's training: accuracy and loss by epoch, of its finalist trainings and retrainings."""
+
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from hpsearch.figures.figure import NoFigure, Shown, StudyFigure
+from hpsearch.figures.snapshot import Snapshot
+from hpsearch.figures.theme import BLUE, GREEN, VERMILLION, themed
+from hpsearch.records import EpochMetrics, TrainingKey
+
+NAME, TITLE = "winner-curves", "Training and validation of the winner"
+
+_ROLES = {
+    "search": "as a trial of the search",
+    "finalist": "with fresh seeds",
+    "winner": "retrained",
+}
+
+
+class CurvesInfo(NamedTuple):
+    """One trial's trainings."""
+
+    trial: int
+    trainings: dict[TrainingKey, list[EpochMetrics]]
+    validated: bool  # whether the retrainings have validation figures
+
+
+def get_curves_info(snapshot: Snapshot) -> CurvesInfo | None:
+    """The finalist's and winner's trainings, or the trial's own; None before any trial."""
+    trial = snapshot.winner
+    if trial is None:
+        return None
+    after = snapshot.of_role("finalist", trial) | snapshot.of_role("winner", trial)
+    trainings = after or {TrainingKey("search", trial): snapshot.epochs(trial)}
+    retrained = [epochs for key, epochs in trainings.items() if key.role == "winner"]
+    validated = all(metrics.val_loss is not None for epochs in retrained for metrics in epochs)
+    return CurvesInfo(trial, trainings, validated)
+
+
+def plot_curves(info: CurvesInfo) -> go.Figure:
+    """Accuracy beside loss; a line a training."""
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.1)
+    styles = {
+        ("training", False): {"color": BLUE, "width": 1.5},
+        ("validation", False): {"color": VERMILLION, "width": 2},
+        ("training", True): {"color": GREEN, "width": 1.5, "dash": "dash"},
+        ("validation", True): {"color": GREEN, "width": 2, "dash": "dot"},
+    }
+    seen: set[str] = set()
+    for key, epochs in info.trainings.items():
+        for kind, prefix in (("training", ""), ("validation", "val_")):
+            if getattr(epochs[0], f"{prefix}loss") is None:
+                continue
+            name = f"{kind}, {_ROLES[key.role]}"
+            for column, measure in enumerate(("accuracy", "loss"), start=1):
+                figure.add_scatter(
+                    x=[metrics.epoch for metrics in epochs],
+                    y=[getattr(metrics, f"{prefix}{measure}") for metrics in epochs],
+                    mode="lines+markers",
+                    marker={"size": 4},
+                    line=styles[kind, key.role == "winner"],
+                    name=name,
+                    legendgroup=name,
+                    showlegend=name not in seen,
+                    hovertemplate=f"seed {key.seed}, epoch %{{x}}: %{{y:.4f}}",
+                    row=1,
+                    col=column,
+                )
+                seen.add(name)
+    figure.update_xaxes(title_text="epoch")
+    figure.update_yaxes(title_text="accuracy", col=1)
+    figure.update_yaxes(title_text="loss", col=2)
+    return themed(figure, height=420)
+
+
+def curves_figure(snapshot: Snapshot) -> Shown:
+    """The winner's curves."""
+    info = get_curves_info(snapshot)
+    if info is None or not any(info.trainings.values()):
+        return NoFigure(NAME, TITLE, "No trial is complete yet.")
+    counts = {role: sum(key.role == role for key in info.trainings) for role in _ROLES}
+    parts = [f"{n} {_ROLES[role]}" for role, n in counts.items() if n]
+    note = f"Trial {info.trial}: {', '.join(parts)}; a line each."
+    if counts["winner"] and not info.validated:
+        note += (
+            " The retrainings use the validation images too, so they have no validation curve "
+            "and stop after a fixed number of epochs."
+        )
+    if counts["search"]:
+        note += " It has not been trained again yet."
+    alt = f"Accuracy and loss by epoch of training and validation. {note}"
+    columns = (
+        "role",
+        "trial",
+        "seed",
+        "epoch",
+        "accuracy",
+        "val_accuracy",
+        "loss",
+        "val_loss",
+        "learning_rate",
+    )
+    rows: list[tuple[object, ...]] = [
+        (
+            key.role,
+            key.trial,
+            key.seed,
+            m.epoch,
+            m.accuracy,
+            m.val_accuracy,
+            m.loss,
+            m.val_loss,
+            m.learning_rate,
+        )
+        for key, epochs in info.trainings.items()
+        for m in epochs
+    ]
+    return StudyFigure(NAME, TITLE, alt, plot_curves(info), columns, rows, note, min_width=560)

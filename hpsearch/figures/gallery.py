@@ -1,0 +1,74 @@
+"""Small images with captions: pictures for a page, and all of them as one plot for elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from hpsearch.figures.figure import Picture, Pixels
+from hpsearch.figures.theme import themed
+
+_CELL = 96  # pixels of a plot that an image takes
+_CAPTION = 0.42  # of an image's height, below it
+
+
+def grey_pixels(values: NDArray[np.floating], *, symmetric: bool = False) -> Pixels:
+    """Values as grey from the least, black, to the largest, white.
+
+    With `symmetric` 0 is the middle grey, as for weights.
+    """
+    low, high = float(values.min()), float(values.max())
+    if symmetric:
+        high = max(abs(low), abs(high))
+        low = -high
+    if high <= low:
+        return np.full(values.shape, 128, np.uint8)
+    scaled: Pixels = np.round((values - low) / (high - low) * 255).astype(np.uint8)
+    return scaled
+
+
+def as_pixels(image: NDArray[np.uint8]) -> Pixels:
+    """A (C, H, W) image as (H, W), or (H, W, 3) where it has colours."""
+    return image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
+
+
+def plot_gallery(pictures: Sequence[Picture], *, columns: int = 8) -> go.Figure:
+    """The pictures in rows, each scaled to a square over its caption."""
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    figure = go.Figure()
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, columns)
+        _add_picture(figure, picture, row=row, column=column)
+    hidden = {"visible": False, "showgrid": False, "zeroline": False, "fixedrange": True}
+    figure.update_layout(
+        xaxis={**hidden, "range": [0, columns]},
+        yaxis={**hidden, "range": [rows * (1 + _CAPTION), 0], "scaleanchor": "x"},
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+    )
+    return themed(figure, height=int(rows * _CELL * (1 + _CAPTION)) + 10)
+
+
+def _add_picture(figure: go.Figure, picture: Picture, *, row: int, column: int) -> None:
+    height, width = picture.pixels.shape[:2]
+    top = row * (1 + _CAPTION)
+    is_grey = picture.pixels.ndim == 2
+    rgb = np.stack([picture.pixels] * 3, -1) if is_grey else picture.pixels
+    side = 0.92 / max(height, width)
+    figure.add_image(
+        z=rgb,
+        x0=column + 0.04 + side / 2,
+        y0=top + 0.04 + side / 2,
+        dx=side,
+        dy=side,
+        hovertemplate=f"{picture.alt}<extra></extra>",
+    )
+    figure.add_annotation(
+        x=column + 0.5,
+        y=top + 0.98,
+        text=picture.caption.replace("\n", "<br>"),
+        showarrow=False,
+        yanchor="top",
+        font={"size": 10},
+    )

@@ -1,0 +1,63 @@
+"""Parallel coordinates: every complete trial as a line through its parameters; drawn by Optuna."""
+
+import plotly.graph_objects as go
+from optuna.visualization import plot_parallel_coordinate
+from plotly.colors import sample_colorscale
+
+from hpsearch.figures.figure import NoFigure, Shown, StudyFigure
+from hpsearch.figures.parameters import (
+    ParametersInfo,
+    columns_of,
+    get_parameters_info,
+    note_on,
+    reason_against,
+    rows_of,
+)
+from hpsearch.figures.snapshot import Snapshot, as_optuna_study
+from hpsearch.figures.theme import GRID, INK, SCALE, themed
+
+NAME, TITLE = "parallel-coordinates", "Parallel coordinates"
+MOST_TRIALS = 150  # a line each, of which more would not be told apart
+
+
+def plot_parallel(info: ParametersInfo, snapshot: Snapshot) -> go.Figure:
+    """Optuna's figure in our colours, the best trials on top."""
+    study = as_optuna_study(snapshot, info.trials)
+    figure = plot_parallel_coordinate(study, params=info.names, target_name=info.objective)
+    values = [float(trial.value or 0.0) for trial in info.trials]
+    low, high = min(values), max(values)
+    shares = [0.5 if high == low else (value - low) / (high - low) for value in values]
+    if snapshot.sign < 0:
+        shares = [1 - share for share in shares]
+    *lines, colorbar = figure.data
+    assert len(lines) == len(values), "Optuna draws a line a trial"
+    for line, color in zip(lines, sample_colorscale(SCALE, shares), strict=True):
+        line.update(line={"color": color, "width": 2}, opacity=0.8)
+    colorbar.marker.update(colorscale=SCALE, reversescale=snapshot.sign < 0)
+    best_last = sorted(range(len(lines)), key=lambda index: shares[index])
+    figure = go.Figure([*(lines[index] for index in best_last), colorbar], figure.layout)
+    figure.update_annotations(font={"size": 11, "color": INK})
+    figure.update_shapes(line_color=GRID)
+    figure.update_layout(margin={"l": 50}, xaxis_side="top", xaxis_tickangle=0)
+    return themed(figure, height=420)
+
+
+def parallel_figure(snapshot: Snapshot) -> Shown:
+    """The parallel coordinates of a study."""
+    info = get_parameters_info(snapshot, most_trials=MOST_TRIALS)
+    if reason := reason_against(info):
+        return NoFigure(NAME, TITLE, reason)
+    alt = (
+        f"{len(info.trials)} complete trials as lines through {info.objective} and "
+        f"{', '.join(info.names)}, coloured by {info.objective}."
+    )
+    return StudyFigure(
+        NAME,
+        TITLE,
+        alt,
+        plot_parallel(info, snapshot),
+        columns_of(info),
+        rows_of(info),
+        note_on(info),
+        min_width=110 * (len(info.names) + 2),
+    )

@@ -1,0 +1,62 @@
+"""The complete trials by their parameters, as far as Optuna's own figures can show them."""
+
+from typing import NamedTuple
+
+from optuna.trial import FrozenTrial
+
+from hpsearch.figures.snapshot import Snapshot, varied
+from hpsearch.space import Scalar
+
+
+class ParametersInfo(NamedTuple):
+    """The best complete trials and what differs between them."""
+
+    objective: str
+    names: list[str]  # of the parameters with more than one value
+    fixed: list[str]  # the others
+    trials: list[FrozenTrial]  # by number
+    left_out: int  # complete trials that are worse
+
+
+def get_parameters_info(snapshot: Snapshot, *, most_trials: int) -> ParametersInfo:
+    """The complete trials, the best of them where there are too many to draw."""
+    kept = sorted(snapshot.ranked[:most_trials], key=lambda trial: trial.number)
+    names = sorted(varied(kept))
+    everything = dict.fromkeys(name for trial in kept for name in trial.params)
+    fixed = [name for name in everything if name not in names]
+    return ParametersInfo(snapshot.objective, names, fixed, kept, len(snapshot.ranked) - len(kept))
+
+
+def reason_against(info: ParametersInfo) -> str:
+    """Why trials cannot be told apart by parameters; empty where they can."""
+    if not info.trials:
+        return "No trial is complete yet."
+    if len(info.trials) == 1:
+        return "Only one trial is complete; two are needed to compare parameters."
+    if not info.names:
+        return "No parameter has two different values among the complete trials."
+    return ""
+
+
+def note_on(info: ParametersInfo) -> str:
+    """Which trials are drawn, and what is left out."""
+    parts = [f"The {len(info.trials)} complete trials"]
+    if info.left_out:
+        parts = [f"The best {len(info.trials)} complete trials; {info.left_out:,} are left out"]
+    if info.fixed:
+        parts.append(f"parameters with one value are not shown: {', '.join(info.fixed)}")
+    return "; ".join(parts) + "."
+
+
+def columns_of(info: ParametersInfo) -> tuple[str, ...]:
+    """The columns of the data."""
+    return ("trial", info.objective, *info.names)
+
+
+def rows_of(info: ParametersInfo) -> list[tuple[object, ...]]:
+    """Trial, value, and every parameter that differs."""
+    missing: Scalar | None = None
+    return [
+        (trial.number, trial.value, *(trial.params.get(name, missing) for name in info.names))
+        for trial in info.trials
+    ]

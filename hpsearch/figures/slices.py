@@ -1,0 +1,69 @@
+"""Slices: the objective by each parameter; drawn by Optuna, arranged by us."""
+
+import plotly.graph_objects as go
+from optuna.visualization import plot_slice
+
+from hpsearch.figures.figure import NoFigure, Shown, StudyFigure
+from hpsearch.figures.parameters import (
+    ParametersInfo,
+    columns_of,
+    get_parameters_info,
+    note_on,
+    reason_against,
+    rows_of,
+)
+from hpsearch.figures.snapshot import Snapshot, as_optuna_study
+from hpsearch.figures.theme import SCALE, themed
+
+NAME, TITLE = "slices", "The objective by each parameter"
+MOST_TRIALS = 500  # points in each of the plots
+_ROW = 240  # pixels of height
+
+
+def plot_slices(info: ParametersInfo, snapshot: Snapshot, *, columns: int = 4) -> go.Figure:
+    """Optuna's figure as a grid of so many columns."""
+    study = as_optuna_study(snapshot, info.trials)
+    figure = plot_slice(study, params=info.names, target_name=info.objective)
+    figure.update_traces(marker={"colorscale": SCALE, "size": 7, "colorbar": {"title": "trial"}})
+    rows = -(-len(info.names) // columns)
+    _arrange(figure, count=len(info.names), rows=rows, columns=min(columns, len(info.names)))
+    return themed(figure, height=60 + _ROW * rows)
+
+
+def _arrange(figure: go.Figure, *, count: int, rows: int, columns: int) -> None:
+    """Put the plots of Optuna's one row into a grid."""
+    gap = 0.05
+    height = (1 - 0.3 * (rows - 1) / rows) / rows
+    for index in range(count):
+        row, column = divmod(index, columns)
+        left = column / columns
+        top = 1 - row * (1 - height) / max(rows - 1, 1)
+        number = "" if index == 0 else str(index + 1)
+        right = left + 1 / columns - (gap / columns if columns > 1 else 0)
+        figure.layout[f"xaxis{number}"].update(domain=[left, min(right, 1.0)])
+        figure.layout[f"yaxis{number}"].update(
+            domain=[max(0.0, top - height), min(1.0, top)],
+            showticklabels=column == 0,
+            title=figure.layout.yaxis.title if column == 0 else None,
+        )
+
+
+def slices_figure(snapshot: Snapshot) -> Shown:
+    """The slices of a study."""
+    info = get_parameters_info(snapshot, most_trials=MOST_TRIALS)
+    if reason := reason_against(info):
+        return NoFigure(NAME, TITLE, reason)
+    alt = (
+        f"{len(info.names)} plots of {info.objective} by {', '.join(info.names)}, "
+        f"a point for each of {len(info.trials)} complete trials, later ones lighter."
+    )
+    return StudyFigure(
+        NAME,
+        TITLE,
+        alt,
+        plot_slices(info, snapshot),
+        columns_of(info),
+        rows_of(info),
+        note_on(info),
+        min_width=640 if len(info.names) > 1 else 0,
+    )

@@ -1,0 +1,150 @@
+"""What a study's figures are drawn from, read once, so that they agree while it is searched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.catalogue import DATASETS
+from hpsearch.home import Home
+from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
+from hpsearch.report.status import document_of
+from hpsearch.report.trials import outcome_of
+from hpsearch.storage.record import (
+    FinishedTraining,
+    Run,
+    Start,
+    StudyRecord,
+    TestReading,
+    is_duplicate,
+    rank_trials,
+)
+
+Histories = dict[TrainingKey, list[EpochMetrics]]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One study at one moment; trials are without those that only repeated a configuration."""
+
+    name: str
+    home: Home
+    document: dict[str, Any]  # the study file
+    trials: list[FrozenTrial]  # by number
+    ranked: list[FrozenTrial]  # the complete ones, best first
+    histories: Histories  # of every training in every role
+    trainings: dict[TrainingKey, FinishedTraining]  # those that ran to their end
+    starts: list[Start]
+    runs: list[Run]
+    reading: TestReading | None  # the newest of the test set
+
+    @property
+    def objective(self) -> Objective:
+        """What was searched by."""
+        objective: Objective = self.document["objective"]
+        return objective
+
+    @property
+    def sign(self) -> int:
+        """1 where more of the objective is better, else -1."""
+        return 1 if self.objective == "val_accuracy" else -1
+
+    @property
+    def max_epochs(self) -> int:
+        """That a trial trains for at most."""
+        epochs: int = self.document["training"]["epochs"]
+        return epochs
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In label order."""
+        return DATASETS[self.document["dataset"]].class_names
+
+    def epochs(self, trial: int) -> list[EpochMetrics]:
+        """Of a trial of the search."""
+        return self.histories.get(TrainingKey("search", trial), [])
+
+    def of_role(self, role: str, trial: int | None) -> Histories:
+        """The epochs of a trial's trainings in a role, by seed."""
+        keys = sorted(k for k in self.histories if k.role == role and k.trial == trial)
+        return {key: self.histories[key] for key in keys}
+
+    @property
+    def winner(self) -> int | None:
+        """The trial that was tested, or chosen to be, or else is best so far."""
+        if self.reading is not None:
+            return self.reading.trial
+        chosen = [key.trial for key in self.trainings if key.role == "winner"]
+        if chosen:
+            return chosen[-1]
+        return self.ranked[0].number if self.ranked else None
+
+    def finalist_values(self, trial: int | None) -> list[float]:
+        """The objective at the best epoch of each of a trial's trainings with fresh seeds."""
+        return [
+            best_epoch(epochs, objective=self.objective).value_of(self.objective)
+            for key, epochs in self.of_role("finalist", trial).items()
+            if key in self.trainings
+        ]
+
+
+def read_snapshot(record: StudyRecord, *, home: Home) -> Snapshot:
+    """Read all that the figures need; nothing is written."""
+    document = document_of(record)
+    histories: Histories = {}
+    trainings: dict[TrainingKey, FinishedTraining] = {}
+    starts: list[Start] = []
+    for role in ("search", "finalist", "winner"):
+        histories |= record.all_epochs(role=role)
+        trainings |= record.trainings(role=role)
+        starts += record.starts(role=role)
+    return Snapshot(
+        name=record.name,
+        home=home,
+        document=document,
+        trials=[t for t in record.study.get_trials(deepcopy=False) if not is_duplicate(t)],
+        ranked=rank_trials(record, objective=document["objective"]),
+        histories=histories,
+        trainings=trainings,
+        starts=starts,
+        runs=record.runs(),
+        reading=record.last_reading(),
+    )
+
+
+def as_optuna_study(snapshot: Snapshot, trials: Sequence[FrozenTrial]) -> optuna.Study:
+    """Some of the trials as a study in memory, for Optuna's own figures."""
+    storage = InMemoryStorage()
+    better = StudyDirection.MAXIMIZE if snapshot.sign > 0 else StudyDirection.MINIMIZE
+    study_id = storage.create_new_study([better], "figures")
+    for trial in trials:
+        storage.create_new_trial(study_id, template_trial=trial)
+    return optuna.load_study(study_name="figures", storage=storage)
+
+
+def varied(trials: Sequence[FrozenTrial]) -> list[str]:
+    """The parameters that have more than one value, or are not in all of the trials."""
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    missing = object()
+    return [n for n in names if len({trial.params.get(n, missing) for trial in trials}) > 1]
+
+
+def outcome(trial: FrozenTrial) -> str:
+    """Complete, pruned, failed, running, waiting: the colour that a trial has."""
+    words = {TrialState.FAIL: "failed"}
+    return words.get(trial.state, trial.state.name.lower())
+
+
+def detail(trial: FrozenTrial) -> str:
+    """The trial's outcome with its own word for it: diverged, timeout, out-of-memory."""
+    return outcome_of(trial)
+
+
+def in_utc(local: datetime | None) -> datetime | None:
+    """A time of a FrozenTrial, which is local, as our tables have theirs: UTC without offset."""
+    return local and local.astimezone(UTC).replace(tzinfo=None)
