@@ -5,6 +5,7 @@ runs/                            --home, or HPSEARCH_HOME
   cache/                         decoded training sets and splits, mapped by all workers
   checkpoints/STUDY/             of trainings that are under way
   artifacts/STUDY/               weights and test predictions of the winner
+  artifacts/ID                   files that the dashboard shows
   tracebacks/STUDY/              of trainings that failed with an error
   reports/                       pictures and pages
 """
@@ -59,9 +60,18 @@ class Home:
                 size += path.stat().st_size
         return size
 
+    @property
+    def artifact_store(self) -> Path:
+        """The folder of optuna-dashboard's artifact store."""
+        return self.root / "artifacts"
+
+    def artifact(self, artifact_id: str) -> Path:
+        """One artifact in the store."""
+        return self.artifact_store / artifact_id
+
     def artifacts(self, study: str) -> Path:
         """The folder of what a study leaves for use elsewhere."""
-        return self.root / "artifacts" / study
+        return self.artifact_store / study
 
     def weights(self, study: str, key: TrainingKey) -> Path:
         """The trained weights of one training."""
