@@ -38,6 +38,7 @@ from hpsearch.options import (
     WorkersPerGpuOption,
 )
 from hpsearch.output import print_csv, print_json, say, stdout
+from hpsearch.report_commands import report
 from hpsearch.text import one_line
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(report)
 
 
 def _print_version(wanted: bool) -> None:

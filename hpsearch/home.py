@@ -7,10 +7,11 @@ runs/                            --home, or HPSEARCH_HOME
   artifacts/STUDY/               weights and test predictions of the winner
   artifacts/ID                   files that the dashboard shows
   tracebacks/STUDY/              of trainings that failed with an error
-  reports/                       pictures and pages
+  reports/                       pages and pictures
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -80,6 +81,10 @@ class Home:
     def predictions(self, study: str, reading: int) -> Path:
         """The outputs for every test image of one reading of the test set."""
         return self.artifacts(study) / f"test-reading-{reading}.safetensors"
+
+    def report(self, study: str) -> Path:
+        """The page of a study; one whose name is no file's has it without the odd characters."""
+        return self.reports / f"{re.sub('[^A-Za-z0-9._-]', '_', study)}.html"
 
     def tracebacks(self, study: str) -> Path:
         """The folder of a study's tracebacks."""

@@ -23,7 +23,9 @@ def test_the_first_is_due_after_five_seconds() -> None:
     assert throttle.is_due
 
 
-@pytest.mark.parametrize(("took", "pause"), [(0.0, 30), (0.1, 30), (0.6, 30), (1.0, 50), (20, 1000)])
+@pytest.mark.parametrize(
+    ("took", "pause"), [(0.0, 30), (0.1, 30), (0.6, 30), (1.0, 50), (20, 1000)]
+)
 def test_the_next_is_due_after_fifty_times_as_long_and_half_a_minute(
     took: float, pause: float
 ) -> None:

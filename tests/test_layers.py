@@ -25,12 +25,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("measures", "evaluate", "replay"),
     ("progress", "output", "report"),
     ("figures", "inspection"),
+    ("pages",),
     ("dashboard",),
     ("run",),
-    ("pages",),
     ("run_view",),
     ("options",),
-    ("data_commands",),
+    ("data_commands", "report_commands"),
     ("cli",),
     ("__main__",),
 )
@@ -48,9 +48,20 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "study",
     ),
     "sqlalchemy": ("storage",),
-    "torch": ("data", "devices", "models", "training", "executors", "evaluate", "measures"),
+    "torch": (
+        "data",
+        "devices",
+        "models",
+        "training",
+        "executors",
+        "evaluate",
+        "inspection",
+        "measures",
+    ),
     "torchvision": ("data",),
-    "typer": ("cli", "data_commands", "options", "output"),
+    "typer": ("cli", "data_commands", "options", "output", "report_commands"),
+    "jinja2": ("pages",),
+    "plotly": ("dashboard", "figures", "pages"),
 }
 
 

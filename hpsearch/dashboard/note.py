@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from hpsearch.catalogue import DATASETS
 from hpsearch.durations import show_duration
+from hpsearch.pages.question import protocol_table, space_table
+from hpsearch.pages.table import Cell, PageTable, page_table
 from hpsearch.report.status import StudyStatus
-from hpsearch.report.terminal import saved_line, test_line
+from hpsearch.report.terminal import saved_line, show_cell, test_line
 from hpsearch.report.top import TopRow, parameter_names
 from hpsearch.text import one_line
 
@@ -43,7 +45,7 @@ def write_note(info: NoteInfo, *, before: str = "") -> str:
         f"## Result\n\n{_result(info)}",
         f"## Best trials\n\n{_top(info)}",
         f"## Question\n\n{_question(info.document)}",
-        f"## Protocol\n\n{_protocol(info.document)}",
+        f"## Protocol\n\n{_table(protocol_table(info.document))}",
         f"---\n\n{END}",
     ]
     kept = before.split(END, 1)[1] if END in before else before and f"\n\n{before}"
@@ -101,89 +103,23 @@ def _top(info: NoteInfo) -> str:
     rows = [
         [
             row.trial,
-            *(f"{v:.4f}" for v in (row.val_accuracy, row.val_loss, row.accuracy, row.loss)),
+            *(round(v, 4) for v in (row.val_accuracy, row.val_loss, row.accuracy, row.loss)),
             row.epochs,
             show_duration(row.duration_s),
-            *(_figure(row.params.get(name, "")) for name in varied),
+            *(row.params.get(name, "") for name in varied),
         ]
         for row in info.top
     ]
-    shared = {n: info.top[0].params[n] for n in names if n not in varied}
-    note = ", ".join(f"{name} {_figure(value)}" for name, value in shared.items())
-    return _table(columns, rows) + (f"\n\nThe same in all of them: {plain(note)}." if note else "")
+    shared = {name: info.top[0].params[name] for name in names if name not in varied}
+    note = ", ".join(f"{name} {show_cell(value)}" for name, value in shared.items())
+    table = _table(page_table(columns, rows))
+    return f"{table}\n\nThe same in all of them: {plain(note)}." if note else table
 
 
 def _question(document: Mapping[str, Any]) -> str:
     dataset = DATASETS[document["dataset"]]
-    subset = document["training"]["subset"]
-    training = f"{subset:,} of {dataset.num_train:,}" if subset else f"{dataset.num_train:,}"
-    size = " x ".join(map(str, dataset.image_shape[1:]))
-    lead = (
-        f"Which {document['model']} on {dataset.title} ({training} training and "
-        f"{dataset.num_test:,} test images of {size}, {dataset.num_classes} classes) has the best "
-        f"{document['objective']}?"
-    )
-    rows = [[name, describe_entry(entry)] for name, entry in document["space"].items()]
-    return f"{plain(lead)}\n\n{_table(['parameter', 'values'], rows)}"
-
-
-def describe_entry(entry: Any) -> str:
-    """What a parameter may be, from its entry in the study file, in words."""
-    if isinstance(entry, list) and len(entry) > 1:
-        return ", ".join(map(_figure, entry))
-    if not isinstance(entry, dict):
-        return f"fixed at {_figure(entry[0] if isinstance(entry, list) else entry)}"
-    if "low" in entry:
-        words = f"{_figure(entry['low'])} to {_figure(entry['high'])}"
-        words += f" in steps of {_figure(entry['step'])}" if "step" in entry else ""
-        words += ", logarithmic" if entry.get("log") else ""
-    else:
-        words = describe_entry(entry.get("choices", entry.get("value")))
-    words += f"; one for each of {entry['each']}" if "each" in entry else ""
-    conditions = (
-        f"{parent} is {' or '.join(map(_figure, v if isinstance(v, list) else [v]))}"
-        for parent, v in entry.get("when", {}).items()
-    )
-    when = " and ".join(conditions)
-    return f"{words}; only if {when}" if when else words
-
-
-def _protocol(document: Mapping[str, Any]) -> str:
-    training, search, final = (document[key] for key in ("training", "search", "final"))
-    stopping = training["early_stopping"]
-    early = (
-        f", early stopping on {stopping['monitor']} with patience {stopping['patience']}"
-        if stopping
-        else ""
-    )
-    own = {"epochs", "early_stopping", "validation", "seed", "precision", "subset"}
-    fixed = ", ".join(f"{k} {_figure(v)}" for k, v in training.items() if k not in own)
-    lines = [
-        f"at most {training['epochs']} epochs{early}; a trial's value is its best epoch's",
-        f"{training['validation'] * 100:g} % of the training images held out, stratified, "
-        f"seed {training['seed']}; precision {training['precision']}",
-        f"fixed: {fixed}" if fixed else "",
-        f"sampler {_algorithm(search['sampler'])}; pruner {_algorithm(search['pruner'])}",
-        f"then the best {final['finalists']} trained again with {final['seeds']} fresh seeds, the "
-        f"best mean wins, and is retrained on {final['train_on']} and tested once",
-    ]
-    return "\n".join(f"- {plain(line)}" for line in lines if line)
-
-
-def _algorithm(table: Mapping[str, Any]) -> str:
-    arguments = (
-        f"{name} {_algorithm(v) if isinstance(v, dict) else _figure(v)}"
-        for name, v in table.items()
-        if name != "name" and v is not None
-    )
-    listed = ", ".join(arguments)
-    return f"{table['name']} ({listed})" if listed else str(table["name"])
-
-
-def _figure(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    lead = f"Which {document['model'].upper()} on {dataset.title} has the best {document['objective']}?"
+    return f"{plain(lead)}\n\n{_table(space_table(document))}"
 
 
 def _code(text: str) -> str:
@@ -193,6 +129,11 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{one_line(text)}{pad}{fence}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    head, *body = ("| " + " | ".join(map(plain, row)) + " |" for row in [columns, *rows])
-    return "\n".join([head, "|" + " :--- |" * len(columns), *body])
+def _table(table: PageTable) -> str:
+    sides = ("---:" if cell.is_number else ":---" for cell in table.columns)
+    head, *body = (" | ".join(plain(cell.text) for cell in row) for row in _lines(table))
+    return "\n".join(f"| {line} |" for line in [head, " | ".join(sides), *body])
+
+
+def _lines(table: PageTable) -> list[list[Cell]]:
+    return [table.columns, *table.rows]

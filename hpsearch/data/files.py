@@ -77,6 +77,22 @@ def _download(info: DatasetInfo, data_dir: Path) -> None:
         ) from None
 
 
+def has_training_files(info: DatasetInfo, *, data_dir: Path) -> bool:
+    """Whether the training images and labels are there, and what they should be; no download.
+
+    Raises:
+        DataError: a file is there and is not what it should be.
+    """
+    if info.folder is None:
+        return True
+    paths = [raw_folder(info, data_dir=data_dir) / name for name in (TRAIN_IMAGES, TRAIN_LABELS)]
+    if not all(os.path.exists(path) for path in paths):
+        return False
+    for path in paths:
+        check_file(info, path)
+    return True
+
+
 def check_file(info: DatasetInfo, path: Path) -> None:
     """Check one IDX file.
 

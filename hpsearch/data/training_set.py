@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.catalogue import DatasetInfo
-from hpsearch.data.files import Labels, ensure_files, fingerprint_train, read_train
+from hpsearch.data.files import (
+    Images,
+    Labels,
+    ensure_files,
+    fingerprint_train,
+    has_training_files,
+    read_train,
+)
 from hpsearch.errors import DataError
 from hpsearch.home import atomic_path
 from hpsearch.spec import Training
@@ -85,24 +92,62 @@ def prepare_training_set(
         pixels, classes = read_train(info, data_dir=data_dir)
         _save(images, pixels)
         _save(labels, classes)
-    wanted = f"split-{training.seed}-{training.validation}-{training.subset or 'all'}"
-    train, validation = (folder / wanted / f"{part}.npy" for part in ("train", "validation"))
+    train, validation = (
+        folder / _split_name(training) / f"{part}.npy" for part in ("train", "validation")
+    )
     if not (train.exists() and validation.exists()):
         split = split_indices(np.load(labels), training)
         _save(train, split.train)
         _save(validation, split.validation)
-    digest = hashlib.sha256(content.encode())
-    for path in (train, validation):
-        digest.update(np.load(path).tobytes())
     return TrainingSet(
         images=images.absolute(),
         labels=labels.absolute(),
         train=train.absolute(),
         validation=validation.absolute(),
-        fingerprint=digest.hexdigest()[:16],
+        fingerprint=_fingerprint(content, Split(np.load(train), np.load(validation))),
         image_shape=info.image_shape,
         num_classes=info.num_classes,
     )
+
+
+def find_validation_set(
+    info: DatasetInfo, training: Training, *, data_dir: Path, cache: Path, fingerprint: str
+) -> tuple[Images, Labels]:
+    """The validation images (N, C, H, W) and labels that a study had; nothing is written.
+
+    Raises:
+        DataError: neither the cache nor the data folder has the images of that fingerprint.
+    """
+    for labels in sorted(cache.glob(f"{info.name}-*/labels.npy")):
+        folder = labels.parent
+        train, validation = (
+            folder / _split_name(training) / f"{part}.npy" for part in ("train", "validation")
+        )
+        if train.exists() and validation.exists() and (folder / "images.npy").exists():
+            content = folder.name.removeprefix(f"{info.name}-")
+            split = Split(np.load(train), np.load(validation))
+            if _fingerprint(content, split) == fingerprint:
+                images = np.load(folder / "images.npy", mmap_mode="r")
+                return images[split.validation], np.load(labels)[split.validation]
+    if not has_training_files(info, data_dir=data_dir):
+        raise DataError(f"{info.title} is not in {data_dir}; `hpsearch data get {info.name}`")
+    pixels, classes = read_train(info, data_dir=data_dir)
+    split = split_indices(classes, training)
+    if _fingerprint(fingerprint_train(info, data_dir=data_dir), split) != fingerprint:
+        raise DataError(f"{info.title} in {data_dir} is not what the study was trained on")
+    return pixels[split.validation], classes[split.validation]
+
+
+def _split_name(training: Training) -> str:
+    return f"split-{training.seed}-{training.validation}-{training.subset or 'all'}"
+
+
+def _fingerprint(content: str, split: Split) -> str:
+    """16 hexadecimal digits over images, labels and split."""
+    digest = hashlib.sha256(content.encode())
+    for indices in (split.train, split.validation):
+        digest.update(indices.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _save(path: Path, array: NDArray[np.uint8] | NDArray[np.int64]) -> None:

@@ -65,7 +65,7 @@ def plot_confusion(info: ConfusionInfo) -> go.Figure:
             "showgrid": False,
         },
     )
-    return themed(figure, height=140 + 44 * len(info.names))
+    return themed(figure, height=110 + 44 * len(info.names), legend=False)
 
 
 def confusion_figure(snapshot: Snapshot) -> Shown:

@@ -16,15 +16,16 @@ _CAPTION = 0.42  # of an image's height, below it
 def grey_pixels(values: NDArray[np.floating], *, symmetric: bool = False) -> Pixels:
     """Values as grey from the least, black, to the largest, white.
 
-    With `symmetric` 0 is the middle grey, as for weights.
+    With `symmetric` 0 is the middle grey, as for weights, and the largest hundredth of them, either
+    way, is as black or white as the rest.
     """
     low, high = float(values.min()), float(values.max())
     if symmetric:
-        high = max(abs(low), abs(high))
+        high = float(np.quantile(np.abs(values), 0.99))
         low = -high
     if high <= low:
-        return np.full(values.shape, 128, np.uint8)
-    scaled: Pixels = np.round((values - low) / (high - low) * 255).astype(np.uint8)
+        return np.full(values.shape, 128 if symmetric else 0, np.uint8)
+    scaled: Pixels = np.round((values.clip(low, high) - low) / (high - low) * 255).astype(np.uint8)
     return scaled
 
 
@@ -47,7 +48,7 @@ def plot_gallery(pictures: Sequence[Picture], *, columns: int = 8) -> go.Figure:
         yaxis={**hidden, "range": [rows * (1 + _CAPTION), 0], "scaleanchor": "x"},
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
     )
-    return themed(figure, height=int(rows * _CELL * (1 + _CAPTION)) + 10)
+    return themed(figure, height=int(rows * _CELL * (1 + _CAPTION)) + 10, legend=False)
 
 
 def _add_picture(figure: go.Figure, picture: Picture, *, row: int, column: int) -> None:

@@ -62,7 +62,7 @@ def plot_importances(info: ImportancesInfo) -> go.Figure:
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
     figure.update_layout(xaxis_title="share", xaxis_tickformat=".0%", margin_r=50)
-    return themed(figure, height=90 + 30 * len(names))
+    return themed(figure, height=60 + 30 * len(names), legend=False)
 
 
 def importances_figure(snapshot: Snapshot) -> Shown:

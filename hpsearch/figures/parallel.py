@@ -14,7 +14,7 @@ from hpsearch.figures.parameters import (
     rows_of,
 )
 from hpsearch.figures.snapshot import Snapshot, as_optuna_study
-from hpsearch.figures.theme import GRID, INK, SCALE, themed
+from hpsearch.figures.theme import GRID, INK, POINT_SCALE, themed
 
 NAME, TITLE = "parallel-coordinates", "Parallel coordinates"
 MOST_TRIALS = 150  # a line each, of which more would not be told apart
@@ -24,22 +24,18 @@ def plot_parallel(info: ParametersInfo, snapshot: Snapshot) -> go.Figure:
     """Optuna's figure in our colours, the best trials on top."""
     study = as_optuna_study(snapshot, info.trials)
     figure = plot_parallel_coordinate(study, params=info.names, target_name=info.objective)
-    values = [float(trial.value or 0.0) for trial in info.trials]
-    low, high = min(values), max(values)
-    shares = [0.5 if high == low else (value - low) / (high - low) for value in values]
-    if snapshot.sign < 0:
-        shares = [1 - share for share in shares]
     *lines, colorbar = figure.data
-    assert len(lines) == len(values), "Optuna draws a line a trial"
-    for line, color in zip(lines, sample_colorscale(SCALE, shares), strict=True):
+    # a line begins at its value, from 0 for the lowest to 1; in which order is Optuna's to decide
+    shares = [float(line.y[0]) for line in lines]
+    for line, color in zip(lines, sample_colorscale(POINT_SCALE, shares), strict=True):
         line.update(line={"color": color, "width": 2}, opacity=0.8)
-    colorbar.marker.update(colorscale=SCALE, reversescale=snapshot.sign < 0)
-    best_last = sorted(range(len(lines)), key=lambda index: shares[index])
+    colorbar.marker.update(colorscale=POINT_SCALE, reversescale=False)
+    best_last = sorted(range(len(lines)), key=lambda index: snapshot.sign * shares[index])
     figure = go.Figure([*(lines[index] for index in best_last), colorbar], figure.layout)
     figure.update_annotations(font={"size": 11, "color": INK})
     figure.update_shapes(line_color=GRID)
     figure.update_layout(margin={"l": 50}, xaxis_side="top", xaxis_tickangle=0)
-    return themed(figure, height=420)
+    return themed(figure, height=420, legend=False)
 
 
 def parallel_figure(snapshot: Snapshot) -> Shown:

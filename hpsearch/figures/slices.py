@@ -13,7 +13,7 @@ from hpsearch.figures.parameters import (
     rows_of,
 )
 from hpsearch.figures.snapshot import Snapshot, as_optuna_study
-from hpsearch.figures.theme import SCALE, themed
+from hpsearch.figures.theme import POINT_SCALE, themed
 
 NAME, TITLE = "slices", "The objective by each parameter"
 MOST_TRIALS = 500  # points in each of the plots
@@ -24,10 +24,13 @@ def plot_slices(info: ParametersInfo, snapshot: Snapshot, *, columns: int = 4) -
     """Optuna's figure as a grid of so many columns."""
     study = as_optuna_study(snapshot, info.trials)
     figure = plot_slice(study, params=info.names, target_name=info.objective)
-    figure.update_traces(marker={"colorscale": SCALE, "size": 7, "colorbar": {"title": "trial"}})
+    colorbar = {"title": "trial"}
+    figure.update_traces(marker={"colorscale": POINT_SCALE, "size": 7, "colorbar": colorbar})
+    for trace in figure.data:  # the study in memory has numbers of its own
+        trace.marker.color = [info.trials[place].number for place in trace.marker.color]
     rows = -(-len(info.names) // columns)
     _arrange(figure, count=len(info.names), rows=rows, columns=min(columns, len(info.names)))
-    return themed(figure, height=60 + _ROW * rows)
+    return themed(figure, height=40 + _ROW * rows, legend=False)
 
 
 def _arrange(figure: go.Figure, *, count: int, rows: int, columns: int) -> None:
@@ -55,7 +58,8 @@ def slices_figure(snapshot: Snapshot) -> Shown:
         return NoFigure(NAME, TITLE, reason)
     alt = (
         f"{len(info.names)} plots of {info.objective} by {', '.join(info.names)}, "
-        f"a point for each of {len(info.trials)} complete trials, later ones lighter."
+        f"a point for each of {len(info.trials)} complete trials, "
+        "from blue for the first to red for the last."
     )
     return StudyFigure(
         NAME,

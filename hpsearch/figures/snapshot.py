@@ -16,6 +16,7 @@ from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
 from hpsearch.report.status import document_of
 from hpsearch.report.trials import outcome_of
 from hpsearch.storage.record import (
+    SPLIT,
     FinishedTraining,
     Run,
     Start,
@@ -42,6 +43,7 @@ class Snapshot:
     starts: list[Start]
     runs: list[Run]
     reading: TestReading | None  # the newest of the test set
+    split: str  # the fingerprint of its images and their split
 
     @property
     def objective(self) -> Objective:
@@ -114,6 +116,7 @@ def read_snapshot(record: StudyRecord, *, home: Home) -> Snapshot:
         starts=starts,
         runs=record.runs(),
         reading=record.last_reading(),
+        split=record.study.user_attrs.get(SPLIT, ""),
     )
 
 

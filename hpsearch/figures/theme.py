@@ -20,6 +20,8 @@ INK = "#767676"
 FAINT = "rgba(128, 128, 128, 0.45)"  # what was given up
 GRID = "rgba(128, 128, 128, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
+# between two colours of the palette, each visible on both grounds: for points and lines
+POINT_SCALE = [[0.0, BLUE], [0.5, "#999999"], [1.0, VERMILLION]]
 SCALE = "Cividis"  # made for the colour-blind, https://doi.org/10.1371/journal.pone.0199239
 
 OUTCOME_COLORS = {
@@ -48,14 +50,20 @@ TEMPLATE = go.layout.Template(
         "xaxis": _AXIS,
         "yaxis": _AXIS,
         "margin": {"l": 10, "r": 10, "t": 40, "b": 10},
-        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         "hoverlabel": {"font": {"size": 13}},
         "colorscale": {"sequential": SCALE},
     }
 )
 
 
-def themed(figure: go.Figure, *, height: int = 380) -> go.Figure:
+def themed(figure: go.Figure, *, height: int = 380, legend: bool = True) -> go.Figure:
     """The figure in our style, as wide as where it is put; its title is told beside it."""
     figure.update_layout(
         template=TEMPLATE,
@@ -63,6 +71,8 @@ def themed(figure: go.Figure, *, height: int = 380) -> go.Figure:
         width=None,
         height=height,
         autosize=True,
+        showlegend=legend,
+        margin_t=40 if legend else 10,
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
     )
@@ -84,7 +94,7 @@ def for_a_file(figure: go.Figure, *, title: str) -> go.Figure:
         title_yanchor="top",
         font_color="#222222",
         paper_bgcolor="white",
-        margin_t=(figure.layout.margin.t or 40) + 40,
-        height=(figure.layout.height or 380) + 40,
+        margin_t=figure.layout.margin.t + 40,
+        height=figure.layout.height + 40,
     )
     return alone

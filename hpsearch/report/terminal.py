@@ -27,39 +27,44 @@ def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequenc
     least = 0  # characters without which a number would be broken in its middle
     for index, column in enumerate(columns):
         numbers = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
-        widest = max(len(column), *(len(_shown(row[index])) for row in rows), 0)
+        widest = max(len(column), *(len(show_cell(row[index])) for row in rows), 0)
         least += 2 + (widest if numbers else min(widest, _TEXT_WIDTH))
         table.add_column(
             column, justify="right" if numbers else "left", overflow="fold", no_wrap=numbers
         )
     for row in rows:
-        table.add_row(*(_shown(value) for value in row))
+        table.add_row(*(show_cell(value) for value in row))
     if least > console.width:  # the terminal wraps whole lines
         console = Console(file=console.file, width=least, highlight=False)
     console.print(table, markup=False)
 
 
-def _shown(value: object) -> str:
+def show_cell(value: object) -> str:
+    """A value as tables show it."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return one_line(str(value))
 
 
-def print_top(console: Console, rows: list[TopRow]) -> None:
-    """The top table, parameters by name."""
+def top_table(rows: list[TopRow]) -> tuple[list[str], list[list[object]]]:
+    """The top table's columns and rows, parameters by name."""
     names = parameter_names(rows)
     measures = ("val_accuracy", "val_loss", "accuracy", "loss", "epochs", "duration_s")
-    print_table(
-        console,
-        ["rank", "trial", *names, *measures],
+    table: list[list[object]] = [
         [
-            [row.rank, row.trial]
-            + [row.params.get(name, "") for name in names]
-            + [round(row.val_accuracy, 4), round(row.val_loss, 4)]
-            + [round(row.accuracy, 4), round(row.loss, 4), row.epochs, round(row.duration_s, 1)]
-            for row in rows
-        ],
-    )
+            *(row.rank, row.trial),
+            *(row.params.get(name, "") for name in names),
+            *(round(row.val_accuracy, 4), round(row.val_loss, 4)),
+            *(round(row.accuracy, 4), round(row.loss, 4), row.epochs, round(row.duration_s, 1)),
+        ]
+        for row in rows
+    ]
+    return ["rank", "trial", *names, *measures], table
+
+
+def print_top(console: Console, rows: list[TopRow]) -> None:
+    """The top table."""
+    print_table(console, *top_table(rows))
 
 
 def print_trials(console: Console, rows: list[TrialRow]) -> None:

@@ -1,0 +1,157 @@
+"""What a study asked, in tables: its space, its protocol, and what its runs ran with."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.catalogue import DATASETS
+from hpsearch.configuration import TRAINING_NAMES
+from hpsearch.durations import show_duration
+from hpsearch.pages.table import PageTable, page_table
+from hpsearch.report.terminal import show_cell
+from hpsearch.report.top import local_time
+from hpsearch.storage.record import Run
+
+
+def space_table(document: Mapping[str, Any]) -> PageTable:
+    """Every hyperparameter that the study file names, with its values."""
+    protocol = document["training"]
+    fixed = {name: protocol[name] for name in protocol if name in TRAINING_NAMES}
+    entries = {**document["space"], **fixed}
+    rows = [[name, _values(entry), _condition(entry)] for name, entry in entries.items()]
+    if not any(condition for _, _, condition in rows):
+        return page_table(["hyperparameter", "values"], [row[:2] for row in rows])
+    return page_table(["hyperparameter", "values", "condition"], rows)
+
+
+def fixed_names(document: Mapping[str, Any]) -> set[str]:
+    """The hyperparameters that have one value only."""
+    return {name for name, entry in document["space"].items() if _values(entry).endswith("(fixed)")}
+
+
+def _values(entry: Any) -> str:
+    if isinstance(entry, list):
+        return _listed(entry)
+    if not isinstance(entry, dict):
+        return f"{_scalar(entry)} (fixed)"
+    if "choices" in entry:
+        return _listed(entry["choices"])
+    if "value" in entry:
+        return f"{_scalar(entry['value'])} (fixed)"
+    how = ", logarithmic" if entry.get("log") else ""
+    how += f", in steps of {_scalar(entry['step'])}" if "step" in entry else ""
+    return f"{_scalar(entry['low'])} to {_scalar(entry['high'])}{how}"
+
+
+def _listed(values: list[Any]) -> str:
+    listed = ", ".join(_scalar(value) for value in values)
+    return listed if len(values) > 1 else f"{listed} (fixed)"
+
+
+def _scalar(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else show_cell(value)
+
+
+def _condition(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return ""
+    parts = [f"one for each of {entry['each']}"] if "each" in entry else []
+    for parent, values in entry.get("when", {}).items():
+        allowed = values if isinstance(values, list) else [values]
+        parts.append(f"where {parent} is {' or '.join(_scalar(value) for value in allowed)}")
+    return "; ".join(parts)
+
+
+def protocol_table(document: Mapping[str, Any]) -> PageTable:
+    """Data, training, search, and what comes after it, in words."""
+    info = DATASETS[document["dataset"]]
+    training, final = document["training"], document["final"]
+    search = document["search"]
+    subset = training.get("subset")
+    images = f"{subset:,} of {info.num_train:,}" if subset else f"{info.num_train:,}"
+    shape = " x ".join(map(str, info.image_shape[1:]))
+    rows = [
+        ["data set", f"{info.title}: {info.num_classes} classes, images of {shape}"],
+        [
+            "training images",
+            f"{images}, of which {training['validation']:.0%} held out by class "
+            f"for validation, with seed {training['seed']}",
+        ],
+        ["test images", f"{info.num_test:,}, not opened before the search was over"],
+        ["model", document["model"].upper()],
+        ["objective", _objective(document["objective"])],
+        ["epochs", f"at most {training['epochs']:,}"],
+        ["early stopping", _early_stopping(training.get("early_stopping"))],
+        ["precision", training["precision"]],
+        ["sampler", _algorithm(search["sampler"])],
+        ["pruner", _algorithm(search["pruner"])],
+        [
+            "finalists",
+            f"the best {final['finalists']} trained again with {final['seeds']} fresh "
+            "seeds; the best mean wins",
+        ],
+        [
+            "retraining",
+            f"the winner on {final['train_on']}, for the mean of its best epochs, "
+            f"with {final['seeds']} seeds",
+        ],
+    ]
+    return page_table(["what", "how"], rows)
+
+
+def _objective(name: str) -> str:
+    better = "highest" if name == "val_accuracy" else "lowest"
+    return f"{name} at a trial's best epoch, {better} first"
+
+
+def _early_stopping(table: Mapping[str, Any] | None) -> str:
+    if not table:
+        return "none"
+    return f"after {table['patience']} epochs without a better {table['monitor']}" + (
+        f" by {table['min_delta']:g}" if table.get("min_delta") else ""
+    )
+
+
+def _algorithm(table: Mapping[str, Any]) -> str:
+    settings = ", ".join(
+        f"{key} {_algorithm(value) if isinstance(value, dict) else _scalar(value)}"
+        for key, value in table.items()
+        if key != "name" and value is not None
+    )
+    return f"{table['name']} ({settings})" if settings else str(table["name"])
+
+
+def runs_table(runs: list[Run]) -> PageTable:
+    """When each run was, on what, with which versions."""
+    return page_table(
+        ["run", "started", "lasted", "trials", "devices", "processor", "hpsearch", "versions"],
+        [
+            [
+                number,
+                local_time(run.started).replace("T", " "),
+                show_duration(max(0.0, (run.last_alive - run.started).total_seconds())),
+                _or_gap(run.environment.get("trials")),
+                _devices(run.environment.get("devices", [])),
+                f"{run.environment.get('processor', '')} ({run.environment.get('host', '')})",
+                f"{run.environment.get('hpsearch', '')} {run.environment.get('code', '')}",
+                _versions(run.environment),
+            ]
+            for number, run in enumerate(runs, start=1)
+        ],
+    )
+
+
+def _or_gap(value: object) -> object:
+    return "" if value is None else value
+
+
+def _devices(devices: list[str]) -> str:
+    return ", ".join(
+        name if count == 1 else f"{count} x {name}" for name, count in Counter(devices).items()
+    )
+
+
+def _versions(environment: Mapping[str, Any]) -> str:
+    packages = environment.get("packages", {})
+    versions = {"Python": environment.get("python", "unknown"), **packages}
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

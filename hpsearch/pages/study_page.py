@@ -1,0 +1,91 @@
+"""The page of a study: its question, its result, its search and its winner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import hpsearch
+from hpsearch.figures.figure import Shown, StudyFigure
+from hpsearch.figures.snapshot import Snapshot
+from hpsearch.models.layer_table import LayerRow
+from hpsearch.pages.question import fixed_names, protocol_table, runs_table, space_table
+from hpsearch.pages.render import render_page
+from hpsearch.pages.result import result_section
+from hpsearch.pages.table import PageTable, page_table
+from hpsearch.report.spreadsheet import csv_text
+from hpsearch.report.status import StudyStatus
+from hpsearch.report.terminal import top_table
+from hpsearch.report.top import TopRow, local_time
+
+LAYER_COLUMNS = ("layer", "kind", "output shape", "parameters", "trainable")
+
+
+@dataclass(frozen=True)
+class StudyContents:
+    """All that a study's page shows, read at one moment."""
+
+    snapshot: Snapshot
+    status: StudyStatus
+    top: list[TopRow]
+    search: list[Shown]
+    winner: list[Shown]
+    layers: list[LayerRow]
+
+
+def render_study_page(contents: StudyContents) -> str:
+    """The page as HTML, all in one."""
+    snapshot = contents.snapshot
+    return render_page(
+        "study.html.j2",
+        title=f"{snapshot.name}: hyperparameter search",
+        study=snapshot.name,
+        description=snapshot.document["description"],
+        result=result_section(snapshot, contents.status),
+        protocol=protocol_table(snapshot.document),
+        space=space_table(snapshot.document),
+        runs=runs_table(snapshot.runs),
+        top=_top_table(contents) if contents.top else None,
+        search=contents.search,
+        winner=contents.winner,
+        layers=_layer_table(contents.layers),
+        is_drawn=lambda shown: isinstance(shown, StudyFigure),
+        made=local_time(datetime.now(UTC).replace(tzinfo=None)),
+        version=hpsearch.__version__,
+    )
+
+
+def _top_table(contents: StudyContents) -> PageTable:
+    """The best trials, without the parameters that the study file fixes."""
+    fixed = fixed_names(contents.snapshot.document)
+    return page_table(
+        *top_table(
+            [
+                replace(row, params={n: v for n, v in row.params.items() if n not in fixed})
+                for row in contents.top
+            ]
+        )
+    )
+
+
+def layer_rows(layers: Sequence[LayerRow]) -> list[tuple[object, ...]]:
+    """The layer table's rows, with the sum."""
+    return [
+        *(
+            (r.name, r.kind, " x ".join(map(str, r.output_shape)), r.parameters, r.trainable)
+            for r in layers
+        ),
+        ("in all", "", "", sum(r.parameters for r in layers), sum(r.trainable for r in layers)),
+    ]
+
+
+def layers_csv(layers: Sequence[LayerRow]) -> dict[str, bytes]:
+    """The layer table as the content of a CSV file, by the file's name; none without layers."""
+    if not layers:
+        return {}
+    return {"layers.csv": csv_text(LAYER_COLUMNS, layer_rows(layers)).encode("utf-8")}
+
+
+def _layer_table(layers: Sequence[LayerRow]) -> PageTable | None:
+    if not layers:
+        return None
+    return page_table(LAYER_COLUMNS, layer_rows(layers))

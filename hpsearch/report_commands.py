@@ -1,0 +1,132 @@
+"""`hpsearch report`: a study as a page, its figures as files, their data as CSV."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from hpsearch.errors import UserError
+from hpsearch.home import Home
+from hpsearch.options import (
+    DATA_DIR,
+    HOME,
+    DataDirOption,
+    HomeOption,
+    StorageOption,
+    StudyOption,
+)
+from hpsearch.output import check_folder, write_text
+
+if TYPE_CHECKING:
+    from hpsearch.pages.study_page import StudyContents
+    from hpsearch.storage.record import StudyRecord
+
+_TOP = 10  # trials in the page's table
+
+
+def report(
+    study: StudyOption,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The page, by default HOME/reports/STUDY.html."),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Write every figure into this folder, too.")
+    ] = None,
+    format_: Annotated[
+        Literal["png", "svg"], typer.Option("--format", help="Of the figures' files.")
+    ] = "png",
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write every figure's data into this folder, too.")
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            help="Validation images for the feature maps, as 3,17; by default one of each class.",
+        ),
+    ] = None,
+    home: HomeOption = HOME,
+    storage: StorageOption = None,
+    data_dir: DataDirOption = DATA_DIR,
+) -> None:
+    """Write a study's page: result, search, winner; also while it is being searched."""
+    from hpsearch.figures.figure import StudyFigure
+    from hpsearch.figures.files import csv_files, draw_files, write_files
+    from hpsearch.pages.study_page import layers_csv, render_study_page
+    from hpsearch.storage.database import open_database
+    from hpsearch.storage.record import StudyRecord
+
+    numbers = _image_numbers(images)
+    _check_paths(output, [folder for folder in (figures, csv) if folder is not None])
+    place = Home(home)
+    url = storage or place.database_url
+    with closing(open_database(url, create=False)) as database:
+        record = StudyRecord.of(database, study)
+        contents = _contents(record, place, data_dir=data_dir, images=numbers)
+    shown = [*contents.search, *contents.winner]
+    drawn = [figure for figure in shown if isinstance(figure, StudyFigure)]
+    files = draw_files(drawn, image_format=format_) if figures is not None else {}
+    page = render_study_page(contents)
+    path = output or place.report(study)
+    _write_page(path, page)
+    typer.echo(f"report: {path}")
+    if figures is not None:
+        write_files(figures, files)
+        typer.echo(f"figures: {len(files)} files in {figures}")
+    if csv is not None:
+        tables = csv_files(drawn) | layers_csv(contents.layers)
+        write_files(csv, tables)
+        typer.echo(f"data: {len(tables)} files in {csv}")
+
+
+def _contents(
+    record: "StudyRecord", home: Home, *, data_dir: Path, images: list[int] | None
+) -> "StudyContents":
+    from hpsearch.figures.snapshot import read_snapshot
+    from hpsearch.figures.study_figures import search_figures, winner_figures
+    from hpsearch.inspection import network_figures, network_layers
+    from hpsearch.pages.study_page import StudyContents
+    from hpsearch.report.status import study_status
+    from hpsearch.report.top import top_rows
+
+    snapshot = read_snapshot(record, home=home)
+    return StudyContents(
+        snapshot=snapshot,
+        status=study_status(record, home=home),
+        top=top_rows(record, objective=snapshot.objective, count=_TOP),
+        search=search_figures(snapshot),
+        winner=[
+            *winner_figures(snapshot),
+            *network_figures(snapshot, data_dir=data_dir, images=images),
+        ],
+        layers=network_layers(snapshot),
+    )
+
+
+def _image_numbers(text: str | None) -> list[int] | None:
+    """`3,17` as numbers."""
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise UserError(f"--images {text!r} is not allowed; write numbers as 3,17") from None
+
+
+def _check_paths(output: Path | None, folders: list[Path]) -> None:
+    """Refuse what cannot be written before any work is done."""
+    if output is not None:
+        check_folder(output)
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file, not a folder")
+
+
+def _write_page(path: Path, page: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    write_text(path, page)
