@@ -127,9 +127,7 @@ def test_a_note_from_before_stays_below_the_line() -> None:
     assert note.endswith(f"{END}\n\nmy own note")
 
 
-HOSTILE = (
-    "<script>alert(1)</script> **bold** `code` | [x](javascript:1) $a$ ~~no~~ \\ &amp;\n# head"
-)
+HOSTILE = "<script>alert(1)</script> **b** `code` | [x](javascript:1) $a$ ~~no~~ \\ &amp;\n# head"
 
 
 def test_a_description_is_shown_as_it_is() -> None:

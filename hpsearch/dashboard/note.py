@@ -117,8 +117,8 @@ def _top(info: NoteInfo) -> str:
 
 
 def _question(document: Mapping[str, Any]) -> str:
-    dataset = DATASETS[document["dataset"]]
-    lead = f"Which {document['model'].upper()} on {dataset.title} has the best {document['objective']}?"
+    dataset, model = DATASETS[document["dataset"]], document["model"].upper()
+    lead = f"Which {model} on {dataset.title} has the best {document['objective']}?"
     return f"{plain(lead)}\n\n{_table(space_table(document))}"
 
 
