@@ -12,7 +12,7 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from optuna_dashboard.artifact._backend import delete_all_artifacts, list_trial_artifacts
 from small_studies import Seen, run_small, small_study, stored
 
-from hpsearch.dashboard.board import Board, publish
+from hpsearch.dashboard.board import Board, publish, read_note_info
 from hpsearch.dashboard.plots import PLOTS
 from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.home import Home
@@ -145,6 +145,23 @@ def test_a_board_is_refreshed_when_it_is_due_and_not_before(
         board.refresh_if_due()
     assert times == [5.0, 56.0, 107.0]
     assert seen.remarks == []
+
+
+def test_the_note_tells_what_the_newest_run_has_begun(record: StudyRecord, home: Home) -> None:
+    def step() -> str:
+        return read_note_info(record, home=home, state="running").step
+
+    assert "retrained" in step()
+    record.start_run({"command": ["hpsearch"], "trials": 9})
+    assert step() == "searching"
+    facts: Any = {"method": "fp32, contiguous, autograd", "device": "cpu", "epoch": 1}
+    for key, what in (
+        (TrainingKey("search", 7), "searching"),
+        (TrainingKey("finalist", 7), "fresh seeds"),
+        (TrainingKey("winner", 7), "retrained"),
+    ):
+        record.add_start(key, **facts)
+        assert what in step()
 
 
 def test_an_interrupted_run_says_so_in_its_note(tmp_path: Path) -> None:

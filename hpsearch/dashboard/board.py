@@ -8,12 +8,14 @@ Only the search that holds the study writes. That it cannot is told once and end
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from hpsearch.dashboard.note import NoteInfo, RunState, write_note
 from hpsearch.dashboard.throttle import Throttle
 from hpsearch.home import Home
+from hpsearch.records import Role
 from hpsearch.report.status import document_of, study_status
 from hpsearch.report.top import top_rows
 from hpsearch.storage.attributes import StudyAttributes
@@ -21,6 +23,12 @@ from hpsearch.storage.record import StudyRecord
 from hpsearch.text import one_line
 
 _NUM_TOP = 5
+_STEPS: Mapping[Role, str] = MappingProxyType(  # the last first
+    {
+        "winner": "the winner is being retrained and tested",
+        "finalist": "the best are being trained again with fresh seeds",
+    }
+)
 
 
 class Board:
@@ -96,9 +104,9 @@ def read_note_info(record: StudyRecord, *, home: Home, state: RunState) -> NoteI
 
 
 def _step(record: StudyRecord) -> str:
-    """What a run is at, by what has been begun."""
-    if record.starts(role="winner"):
-        return "the winner is being retrained and tested"
-    if record.starts(role="finalist"):
-        return "the best are being trained again with fresh seeds"
+    """What the newest run is at, by what it has begun."""
+    run = max((run.id for run in record.runs()), default=None)
+    for role, step in _STEPS.items():
+        if any(start.run == run for start in record.starts(role=role)):
+            return step
     return "searching"
