@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_snapshots import Making
+from made_searches import MadeSearch
 from optuna.artifacts import ArtifactMeta
 
 from hpsearch.dashboard.artifacts import Shelf, StudyFile, study_files
@@ -15,7 +15,7 @@ from hpsearch.home import Home
 from hpsearch.records import TrainingKey
 
 
-def names(making: Making, *, trial_id: int | None = None) -> list[str]:
+def names(making: MadeSearch, *, trial_id: int | None = None) -> list[str]:
     return [file.name for file in study_files(making.snapshot()) if file.trial_id == trial_id]
 
 
@@ -34,7 +34,7 @@ def contents(home: Home, there: dict[str, Any]) -> dict[str, bytes]:
 
 
 def test_the_five_best_have_their_epochs_and_curves() -> None:
-    making = Making()
+    making = MadeSearch()
     for value in (0.1, 0.6, 0.2, 0.5, 0.3, 0.4):
         making.add(value)
     best = [1, 3, 5, 4, 2]
@@ -47,7 +47,7 @@ def test_the_five_best_have_their_epochs_and_curves() -> None:
 
 
 def test_the_csv_has_every_figure_of_every_epoch_in_full() -> None:
-    making = Making()
+    making = MadeSearch()
     making.add(1 / 3, 2 / 3)
     (file,) = (f for f in study_files(making.snapshot()) if f.name.endswith(".csv") and f.trial_id)
     assert isinstance(file.content, bytes)
@@ -57,7 +57,7 @@ def test_the_csv_has_every_figure_of_every_epoch_in_full() -> None:
 
 
 def test_the_winner_has_its_matrix_when_it_is_tested_and_its_weights(home: Home) -> None:
-    making = Making(home)
+    making = MadeSearch(home)
     making.add(0.5)
     making.retrain(0)
     making.retrain(0, seed=1)

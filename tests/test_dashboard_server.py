@@ -146,6 +146,7 @@ def test_a_browser_shows_all_of_a_study_that_is_running(
             see_the_note(page, address)
             page.screenshot(path=tmp_path / "note.png", full_page=True)
             see_a_trial(page, address)
+            page.goto("about:blank")  # and asks a server that is ended for nothing
         note = asked(address)["note"]["body"]
         assert "**Interrupted** as of" in note
         assert "To carry on: `hpsearch run --study" in note
@@ -163,7 +164,7 @@ def see_the_study(page: "Page", address: str) -> None:
     for name, (title, _) in PLOTS.items():
         plot = page.locator(f'[id="user-defined-plot:{name}"]')
         plot.locator("svg.main-svg").first.wait_for()
-        assert plot.locator(".gtitle").inner_text() == title
+        assert plot.locator(".gtitle").text_content() == title
         assert plot.locator(".trace, .bars, .heatmaplayer image").count() > 0
     for name in ("winner-curves.svg", "winner-confusion.svg", "-seed-0.safetensors"):
         page.get_by_text(name).first.wait_for()

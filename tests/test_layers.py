@@ -193,7 +193,7 @@ def test_only_run_asks_for_the_reading_of_the_test_set() -> None:
     ids=["import", "--help"],
 )
 def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
-    heavy = "{'torch', 'torchvision', 'optuna', 'sqlalchemy', 'sklearn'}"
+    heavy = "{'torch', 'torchvision', 'optuna', 'sqlalchemy', 'sklearn', 'plotly', 'jinja2'}"
     check = f"{code}\nimport sys; sys.exit(str(sorted({heavy} & sys.modules.keys()) or ''))"
     end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert end.stderr.strip() == ""
@@ -201,6 +201,7 @@ def test_the_command_line_answers_without_torch_and_optuna(code: str) -> None:
 
 def test_what_only_reads_the_database_does_not_import_torch() -> None:
     readers = ["report.status", "report.top", "report.terminal", "report.tested", "report.listing"]
+    readers += ["figures.study_figures", "figures.files"]
     check = "\n".join(
         [
             "import sys",
@@ -210,3 +211,24 @@ def test_what_only_reads_the_database_does_not_import_torch() -> None:
     )
     end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert end.returncode == 0, end.stderr
+
+
+def test_a_run_begins_without_what_its_plots_need() -> None:
+    late = "{'plotly', 'optuna_dashboard', 'torch', 'sklearn', 'jinja2', 'PIL'}"
+    code = f"import sys, hpsearch.run; sys.exit(str(sorted({late} & sys.modules.keys()) or ''))"
+    end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert end.stderr.strip() == ""
+
+
+def test_what_a_search_writes_for_the_dashboard_is_made_without_scikit_learn() -> None:
+    used = ["artifacts", "attributes", "board", "drawings", "note", "plots"]
+    code = "\n".join(
+        [
+            "import sys",
+            *(f"import hpsearch.dashboard.{name}" for name in used),
+            "heavy = {'torch', 'sklearn', 'optuna_dashboard'} & sys.modules.keys()",
+            "sys.exit(str(sorted(heavy) or ''))",
+        ]
+    )
+    end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert end.stderr.strip() == ""

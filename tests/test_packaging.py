@@ -34,6 +34,13 @@ def test_every_study_file_is_in_the_wheel(unpacked: Path) -> None:
     assert shipped == {path.name for path in (ROOT / "studies").iterdir()}
 
 
+def test_every_template_of_a_page_is_in_the_wheel(unpacked: Path) -> None:
+    folders = (unpacked / "hpsearch" / "pages", ROOT / "hpsearch" / "pages")
+    shipped, here = ({path.name for path in folder.glob("*.[jc]*")} for folder in folders)
+    assert shipped == here
+    assert {"study.html.j2", "page.css", "page.js"} <= shipped
+
+
 def test_the_installed_wheel_runs_a_shipped_study_in_an_empty_folder(
     unpacked: Path, tmp_path: Path
 ) -> None:

@@ -75,7 +75,7 @@ def _heading(info: NoteInfo) -> str:
     lines = [f"**{words[info.state]}** as of {info.as_of}. {how_many}."]
     if info.document["description"]:
         lines.insert(0, f"**{plain(info.document['description'])}**")
-    if info.state != "running" and counts.running:
+    if info.state in ("interrupted", "failed") or (info.state == "over" and counts.running):
         lines.append(f"To carry on: {_code(status.carry_on)}")
     return "\n\n".join(lines)
 

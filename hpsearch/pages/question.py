@@ -87,16 +87,20 @@ def protocol_table(document: Mapping[str, Any]) -> PageTable:
         ["pruner", _algorithm(search["pruner"])],
         [
             "finalists",
-            f"the best {final['finalists']} trained again with {final['seeds']} fresh "
-            "seeds; the best mean wins",
+            f"the best {final['finalists']} trained again with "
+            f"{_seeds(final['seeds'], 'fresh ')}; the best mean wins",
         ],
         [
             "retraining",
             f"the winner on {final['train_on']}, for the mean of its best epochs, "
-            f"with {final['seeds']} seeds",
+            f"with {_seeds(final['seeds'])}",
         ],
     ]
     return page_table(["what", "how"], rows)
+
+
+def _seeds(number: int, kind: str = "") -> str:
+    return f"{number} {kind}seed{'' if number == 1 else 's'}"
 
 
 def _objective(name: str) -> str:
