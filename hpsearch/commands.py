@@ -299,7 +299,7 @@ def dashboard(
     storage: StorageOption = None,
 ) -> None:
     """Watch the studies in a browser with optuna-dashboard."""
-    from hpsearch.dashboard import serve_dashboard
+    from hpsearch.dashboard.server import serve_dashboard
     from hpsearch.storage.database import open_database
 
     with closing(open_database(_url(home, storage), create=False)) as database:

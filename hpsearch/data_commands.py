@@ -1,14 +1,21 @@
 """`hpsearch data`: list the data sets, download and check one, look at one."""
 
+import os
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hpsearch.errors import MissingDatabaseError, UnknownStudyError, UserError
 from hpsearch.home import Home
-from hpsearch.options import DATA_DIR, HOME, DataDirOption, HomeOption, JsonOption
-from hpsearch.output import check_folder, print_json, stdout
+from hpsearch.options import DATA_DIR, HOME, DataDirOption, HomeOption, JsonOption, StorageOption
+from hpsearch.output import print_json, stdout
+
+if TYPE_CHECKING:
+    from hpsearch.spec import StudySpec
+    from hpsearch.studytables import Training
 
 data_app = typer.Typer(help="Data sets: list them, download and check one, look at one.")
 
@@ -43,25 +50,66 @@ def data_get(
 @data_app.command("show")
 def data_show(
     name: Annotated[str, typer.Argument(help="A data set's name.")],
+    study: Annotated[
+        str | None,
+        typer.Option(help="Split as this study does: a stored one, a study file, or its name."),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The picture, by default HOME/reports/NAME.png."),
+        typer.Option("-o", "--output", help="A folder for the pictures instead of HOME/reports."),
     ] = None,
     home: HomeOption = HOME,
+    storage: StorageOption = None,
     data_dir: DataDirOption = DATA_DIR,
+    json_: JsonOption = False,
 ) -> None:
-    """Count a data set's training images by class, and picture the first 25."""
+    """Count a data set's classes, measure its pixels, picture the first 25 and ten a class."""
     from hpsearch.catalogue import dataset_info
     from hpsearch.data.files import ensure_files, read_train
-    from hpsearch.data.picture import save_samples
-    from hpsearch.report.listing import print_class_counts
+    from hpsearch.data.picture import save_class_grid, save_samples
+    from hpsearch.data.summary import summarize_dataset
+    from hpsearch.report.dataset import print_summary
+    from hpsearch.studytables import Training
 
     info = dataset_info(name)
-    path = output or Home(home).reports / f"{info.name}.png"
-    if output is not None:
-        check_folder(output)
+    training = Training()
+    if study is not None:
+        training = _training_of(study, info.name, url=storage or Home(home).database_url)
+    if output is not None and not os.path.isdir(output):  # no error, however long the name
+        raise UserError(f"{output}: there is no such folder")
+    folder = output or Home(home).reports
     ensure_files(info, data_dir=data_dir)
     images, labels = read_train(info, data_dir=data_dir)
-    save_samples(path, images, labels, info=info)
-    print_class_counts(stdout(), info, labels)
-    typer.echo(f"the first 25 images: {path}")
+    summary = summarize_dataset(info, training, images, labels, data_dir=data_dir)
+    first, by_class = (folder / f"{info.name}-{what}.png" for what in ("first-25", "by-class"))
+    save_samples(first, images, labels, info=info)
+    save_class_grid(by_class, images, labels, info=info)
+    if json_:
+        pictures = {"first_25": str(first), "by_class": str(by_class)}
+        print_json({**asdict(summary), "pictures": pictures})
+    else:
+        print_summary(stdout(), summary)
+        typer.echo(f"\nthe first 25 images: {first}\nten of each class: {by_class}")
+
+
+def _training_of(study: str, dataset: str, *, url: str) -> "Training":
+    """The protocol of a study, stored or in a file, on this data set."""
+    spec = _spec_of(study, url=url)
+    if spec.dataset.name != dataset:
+        raise UserError(f"study {spec.name!r} is on {spec.dataset.name}, not on {dataset}")
+    return spec.training
+
+
+def _spec_of(study: str, *, url: str) -> "StudySpec":
+    from hpsearch.report.status import stored_spec
+    from hpsearch.spec import load_study_file
+    from hpsearch.storage.database import open_database
+    from hpsearch.storage.record import StudyRecord
+    from hpsearch.studyfiles import find_study_file
+
+    with (
+        suppress(MissingDatabaseError, UnknownStudyError),
+        closing(open_database(url, create=False)) as database,
+    ):
+        return stored_spec(StudyRecord.of(database, study))
+    return load_study_file(find_study_file(study))

@@ -68,6 +68,9 @@ class Observer(Protocol):
     def warned(self, key: TrainingKey, *, reason: str) -> None:
         """Something is wrong, but the training goes on, or is given to a worker again."""
 
+    def remark(self, text: str) -> None:
+        """Something about the whole run that its user should know; it goes on."""
+
     def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
         """A training ended; `detail` is its value or the reason, for people."""
 

@@ -5,8 +5,9 @@ runs/                            --home, or HPSEARCH_HOME
   cache/                         decoded training sets and splits, mapped by all workers
   checkpoints/STUDY/             of trainings that are under way
   artifacts/STUDY/               weights and test predictions of the winner
-  reports/                       pages and pictures that were asked for
+  artifacts/ID                   files that the dashboard shows
   tracebacks/STUDY/              of trainings that failed with an error
+  reports/                       pages and pictures
 """
 
 import os
@@ -39,6 +40,11 @@ class Home:
         """The folder of decoded data."""
         return self.root / "cache"
 
+    @property
+    def reports(self) -> Path:
+        """The folder of pictures and pages."""
+        return self.root / "reports"
+
     def checkpoints(self, study: str) -> Path:
         """The folder of a study's checkpoints."""
         return self.root / "checkpoints" / study
@@ -61,9 +67,18 @@ class Home:
         for path in [*checkpoint_files(checkpoint), *temporary_files(checkpoint)]:
             path.unlink(missing_ok=True)
 
+    @property
+    def artifact_store(self) -> Path:
+        """The folder of optuna-dashboard's artifact store."""
+        return self.root / "artifacts"
+
+    def artifact(self, artifact_id: str) -> Path:
+        """One artifact in the store."""
+        return self.artifact_store / artifact_id
+
     def artifacts(self, study: str) -> Path:
         """The folder of what a study leaves for use elsewhere."""
-        return self.root / "artifacts" / study
+        return self.artifact_store / study
 
     def weights(self, study: str, key: TrainingKey) -> Path:
         """The trained weights of one training."""
@@ -72,11 +87,6 @@ class Home:
     def predictions(self, study: str, reading: int) -> Path:
         """The outputs for every test image of one reading of the test set."""
         return self.artifacts(study) / f"test-reading-{reading}.safetensors"
-
-    @property
-    def reports(self) -> Path:
-        """The folder of pages and pictures."""
-        return self.root / "reports"
 
     def report(self, study: str) -> Path:
         """The page of a study; one whose name is no file's has it without the odd characters."""

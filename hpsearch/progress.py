@@ -116,6 +116,10 @@ class PlainProgress:
         """Say so."""
         self._print(_warning(key, reason))
 
+    def remark(self, text: str) -> None:
+        """Say so."""
+        self._print(text)
+
     def tick(self) -> None:
         """Nothing moves on paper."""
 
@@ -162,6 +166,10 @@ class LiveProgress:
     def warned(self, key: TrainingKey, *, reason: str) -> None:
         """A line above the view."""
         self._live.console.print(Text(_warning(key, reason), style="yellow"))
+
+    def remark(self, text: str) -> None:
+        """A line above the view."""
+        self._live.console.print(Text(text, style="yellow"))
 
     def tick(self) -> None:
         """The clock moves on."""

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.dashboard.board import Board
 from hpsearch.data.training_set import TrainingSet, prepare_training_set
 from hpsearch.devices import Placement, place_workers
 from hpsearch.dispatcher import Dispatcher, Observer
 from hpsearch.environment import current_environment
-from hpsearch.errors import InterruptedRunError, RunFailedError
+from hpsearch.errors import DatabaseLostError, InterruptedRunError, RunFailedError
 from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
@@ -134,6 +135,7 @@ class _Run:
         self._lease = lease
         self._observer = observer
         self._interruption = interruption
+        self._board = Board(record, home=request.home, remark=observer.remark)
         self._run_id = 0
         self._checked = 0.0
 
@@ -167,13 +169,28 @@ class _Run:
         return trials_to_test(self._record, again=self._request.test_again)
 
     def stored_result(self) -> RunResult:
-        """The result of an earlier run."""
+        """The result of an earlier run, which may have been an older hpsearch's."""
         end = self._search_end()
         assert end is not None
+        self._board.refresh("over")
         return RunResult(end, None, self._record.last_reading(), read_now=False)
 
     def go(self, executor: Executor, placement: Placement) -> RunResult:
         """Search to the budget, then choose, retrain and test what is not tested yet."""
+        try:
+            result = self._go(executor, placement)
+        except InterruptedRunError:
+            self._board.refresh("interrupted")
+            raise
+        except DatabaseLostError:
+            raise
+        except RunFailedError:
+            self._board.refresh("failed")
+            raise
+        self._board.refresh("over")
+        return result
+
+    def _go(self, executor: Executor, placement: Placement) -> RunResult:
         request = self._request
         self._run_id = self._record.start_run(self._environment(placement))
         dispatcher = Dispatcher(
@@ -238,12 +255,13 @@ class _Run:
                 raise InterruptedRunError("interrupted")
 
     def _keep_alive(self) -> None:
-        """Show every few seconds that this run lives."""
+        """Show every few seconds that this run lives, and now and then what it does."""
         now = time.monotonic()
         if now - self._checked > _CHECK_EVERY_S:
             self._checked = now
             self._lease.check()
             self._record.renew_run(self._run_id)
+        self._board.refresh_if_due()
 
     def _environment(self, placement: Placement) -> dict[str, Any]:
         request = self._request

@@ -38,6 +38,7 @@ class Seen:
         self.epochs: list[tuple[TrainingKey, int]] = []
         self.warned_keys: list[TrainingKey] = []
         self.outcomes: dict[TrainingKey, TrialOutcome] = {}
+        self.remarks: list[str] = []
 
     def phase(
         self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
@@ -56,6 +57,9 @@ class Seen:
     def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
         assert key not in self.outcomes, f"{key} ended twice"
         self.outcomes[key] = outcome
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
 
     def tick(self) -> None:
         pass

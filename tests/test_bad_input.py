@@ -531,8 +531,10 @@ COMMAND_LINES: list[tuple[tuple[str, ...], str]] = [
     (("data", "show"), "argument"),
     (("data", "show", ""), "''"),
     (("data", "show", "a\nb"), "'a\\nb'"),
-    (("data", "show", "digits", "-o", "nowhere/x.png"), "no folder nowhere"),
-    (("data", "show", "digits", "-o", "runs"), "runs is a folder"),
+    (("data", "show", "digits", "-o", "nowhere/x"), "nowhere/x: there is no such folder"),
+    (("data", "show", "digits", "-o", "good.toml"), "good.toml: there is no such folder"),
+    (("data", "show", "digits", "--study", "nothing"), "'nothing'"),
+    (("data", "show", "mnist", "--study", "good.toml"), "on digits, not on mnist"),
     (("data", "show", "digits", "--home", "good.toml"), "good.toml/reports"),
 ]
 

@@ -310,8 +310,24 @@ def test_data_commands_describe_a_data_set(hpsearch: CommandLine, tmp_path: Path
     rows = {row["name"]: row for row in json.loads(hpsearch("data", "list", "--json").out)}
     assert rows["fashion-mnist"]["num_train"] == 60_000
     assert "complete and checked" in hpsearch("data", "get", "digits").out
-    assert "146" in hpsearch("data", "show", "digits", "-o", "digits.png").out
-    assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "pictures").mkdir()
+    shown = hpsearch("data", "show", "digits", "-o", "pictures").out
+    assert "360" in shown
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert [p.name for p in pictures] == ["digits-by-class.png", "digits-first-25.png"]
+    assert all(p.read_bytes().startswith(b"\x89PNG") and str(p.name) in shown for p in pictures)
+
+
+def test_a_data_set_is_shown_under_a_study_s_split(hpsearch: CommandLine, tmp_path: Path) -> None:
+    def num_shown(*words: str) -> tuple[int, int]:
+        classes = json.loads(hpsearch("data", "show", "digits", "--json", *words).out)["classes"]
+        return sum(c["train"] for c in classes), sum(c["validation"] for c in classes)
+
+    file = tmp_path / "quarter.toml"
+    file.write_text(SMALL.replace("subset = 300", "subset = 400\nvalidation = 0.25"))
+    assert num_shown("--study", str(file)) == (300, 100)
+    assert num_shown() == (1437 - 216, 216)
+    assert "on digits, not on mnist" in hpsearch("data", "show", "mnist", "--study", str(file)).err
 
 
 STUDY_MISTAKES = {

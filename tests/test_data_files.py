@@ -16,14 +16,16 @@ from made_data import (
     TINY_FILES,
     TRAIN_CLASSES,
     TRAIN_PIXELS,
+    idx_bytes,
     write_tiny,
 )
 from sklearn.datasets import load_digits
 from torchvision import datasets
 
-from hpsearch.catalogue import DATASETS, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from hpsearch.catalogue import DATASETS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from hpsearch.data.files import (
     check_file,
+    count_test_classes,
     ensure_files,
     fingerprint_train,
     raw_folder,
@@ -52,6 +54,20 @@ def test_the_test_set_is_read_from_its_own_files(tmp_path: Path) -> None:
     images, labels = read_test(TINY, data_dir=tmp_path)
     np.testing.assert_array_equal(images, TEST_PIXELS[:, np.newaxis])
     np.testing.assert_array_equal(labels, TEST_CLASSES)
+
+
+def test_the_test_images_are_counted_by_class_without_their_file(tmp_path: Path) -> None:
+    folder = write_tiny(tmp_path)
+    (folder / TEST_IMAGES).unlink()
+    (folder / TEST_LABELS).write_bytes(idx_bytes(np.array([1] * 7 + [0] * 3, dtype=np.uint8)))
+    assert count_test_classes(TINY, data_dir=tmp_path) == [3, 7]
+
+
+def test_the_counted_test_digits_are_those_that_are_sealed(tmp_path: Path) -> None:
+    _, labels = read_test(DATASETS["digits"], data_dir=tmp_path)
+    counts = count_test_classes(DATASETS["digits"], data_dir=tmp_path)
+    assert counts == np.bincount(labels).tolist()
+    assert sum(counts) == 360
 
 
 DAMAGE = {

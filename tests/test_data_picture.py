@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from hpsearch.catalogue import DATASETS
-from hpsearch.data.picture import save_samples
+from hpsearch.data.picture import save_class_grid, save_samples
 
 INFO = DATASETS["fashion-mnist"]
 
@@ -56,3 +56,26 @@ def test_another_class_has_another_caption_under_the_same_image(tmp_path: Path) 
 def test_the_folder_is_made_and_nothing_else_is_left_in_it(tmp_path: Path) -> None:
     sheet_of(tmp_path / "new" / "sheet.png", [0])
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["sheet.png"]
+
+
+def test_the_grid_has_a_row_a_class_with_its_first_images_in_order(tmp_path: Path) -> None:
+    levels = np.array([10, 20, 30, 40, 50, 60], dtype=np.uint8)
+    images = levels.reshape(-1, 1, 1, 1).repeat(28, 2).repeat(28, 3)
+    labels = np.array([1, 0, 1, 0, 1, 1])
+    save_class_grid(tmp_path / "grid.png", images, labels, info=INFO, columns=3)
+    grid = np.asarray(opened(tmp_path / "grid.png"))
+    cell = grid.shape[0] // 10
+    left = grid.shape[1] - 3 * cell
+    middles = [[int(grid[y * cell + 9, left + x * cell + 9]) for x in range(3)] for y in range(3)]
+    assert middles == [[20, 40, 255], [10, 30, 50], [255, 255, 255]]
+
+
+def test_every_row_of_the_grid_begins_with_its_own_name(tmp_path: Path) -> None:
+    none = np.zeros((0, 1, 28, 28), dtype=np.uint8)
+    save_class_grid(tmp_path / "grid.png", none, np.zeros(0, dtype=np.int64), info=INFO, columns=0)
+    grid = np.asarray(opened(tmp_path / "grid.png"))
+    rows = np.split(grid, 10)
+    assert len({row.tobytes() for row in rows}) == 10
+    widest = max(range(10), key=lambda label: len(INFO.class_names[label]))
+    assert (rows[widest][:, -4:] == 255).all(), "the longest name has a margin, too"
+    assert all((row < 128).any() for row in rows)

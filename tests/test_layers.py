@@ -34,10 +34,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("executors", "interruption"),
     ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),
     ("measures", "evaluate", "replay"),
-    ("run",),
     ("progress", "output", "report"),
     ("figures", "inspection"),
-    ("dashboard", "pages"),
+    ("pages",),
+    ("dashboard",),
+    ("run",),
     ("run_view",),
     ("options",),
     ("compare_command", "data_commands", "report_commands", "reproduce_command"),
@@ -170,6 +171,21 @@ def test_nothing_but_evaluate_reaches_the_test_set() -> None:
     assert references(MODULES["evaluate"]) & loaders == {"read_test"}
 
 
+def test_of_the_test_set_the_rest_sees_class_counts_only() -> None:
+    reaching = {m for m, tree in MODULES.items() if "count_test_classes" in references(tree)}
+    assert reaching == {"data.summary"}
+    (function,) = (
+        node
+        for node in MODULES["data.files"].body
+        if isinstance(node, ast.FunctionDef) and node.name == "count_test_classes"
+    )
+    assert function.returns is not None
+    assert ast.unparse(function.returns) == "list[int]"
+    used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    assert used & {"TEST_IMAGES", "TEST_LABELS", "_FILES"} == {"TEST_LABELS"}
+    assert not used & {"read_test", "_read", "_read_digits"}
+
+
 def test_the_training_images_are_read_without_the_test_images() -> None:
     functions = {
         node.name: ast.unparse(node)
@@ -218,3 +234,24 @@ def test_what_only_reads_the_database_does_not_import_torch() -> None:
     )
     end = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert end.returncode == 0, end.stderr
+
+
+def test_a_run_begins_without_what_its_plots_need() -> None:
+    late = "{'plotly', 'optuna_dashboard', 'torch', 'sklearn', 'jinja2', 'PIL'}"
+    code = f"import sys, hpsearch.run; sys.exit(str(sorted({late} & sys.modules.keys()) or ''))"
+    end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert end.stderr.strip() == ""
+
+
+def test_what_a_search_writes_for_the_dashboard_is_made_without_scikit_learn() -> None:
+    used = ["artifacts", "attributes", "board", "drawings", "note", "plots"]
+    code = "\n".join(
+        [
+            "import sys",
+            *(f"import hpsearch.dashboard.{name}" for name in used),
+            "heavy = {'torch', 'sklearn', 'optuna_dashboard'} & sys.modules.keys()",
+            "sys.exit(str(sorted(heavy) or ''))",
+        ]
+    )
+    end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert end.stderr.strip() == ""

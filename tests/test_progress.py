@@ -125,3 +125,12 @@ def test_only_a_terminal_that_can_draw_gets_the_live_view(
     console = Console(file=io.StringIO(), force_terminal=terminal)
     with open_progress(console, objective="val_loss", heading="") as observer:
         assert isinstance(observer, view)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_remark_on_the_whole_run_is_shown_as_it_is(terminal: bool) -> None:
+    paper = io.StringIO()
+    console = Console(file=paper, force_terminal=terminal, width=80)
+    with open_progress(console, objective="val_loss", heading="") as view:
+        view.remark("the note cannot be written; [red]full[/red]")
+    assert "the note cannot be written; [red]full[/red]" in paper.getvalue()

@@ -136,6 +136,21 @@ def read_test(info: DatasetInfo, *, data_dir: Path) -> tuple[Images, Labels]:
     return _read(info, data_dir, train=False)
 
 
+def count_test_classes(info: DatasetInfo, *, data_dir: Path) -> list[int]:
+    """How many test images there are of each class, from the labels alone: no image is read."""
+    if info.folder is None:
+        return _count_digits_not_trained_on()
+    labels = _read_idx(info, raw_folder(info, data_dir=data_dir) / TEST_LABELS)
+    return [int(count) for count in np.bincount(labels, minlength=info.num_classes)]
+
+
+def _count_digits_not_trained_on() -> list[int]:
+    from sklearn.datasets import load_digits
+
+    _, trained_on = _read_digits(train=True)
+    return [int(count) for count in np.bincount(load_digits().target) - np.bincount(trained_on)]
+
+
 def _read(info: DatasetInfo, data_dir: Path, *, train: bool) -> tuple[Images, Labels]:
     if info.folder is None:
         return _read_digits(train=train)

@@ -1,14 +1,17 @@
-"""A picture of a data set's samples, with their class names."""
+"""Pictures of a data set's samples, with their class names: in file order, and class by class."""
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from hpsearch.catalogue import DatasetInfo
 from hpsearch.data.files import Images, Labels
 from hpsearch.home import atomic_path
 
-_CELL = 112  # pixels of a picture's side
+_CELL = 112  # pixels of a picture's side, its margin included
+_GRID_CELL = 64
+_MARGIN = 4
 _CAPTION = 18
 
 
@@ -24,14 +27,50 @@ def save_samples(
         info: the data set, for the class names.
         columns: pictures a row, and rows.
     """
-    sheet = Image.new("L", (columns * _CELL, columns * (_CELL + _CAPTION)), color=255)
+    sheet = _white(columns * _CELL, columns * (_CELL + _CAPTION))
     draw = ImageDraw.Draw(sheet)
     for index in range(min(columns * columns, len(images))):
         x, y = index % columns * _CELL, index // columns * (_CELL + _CAPTION)
-        sample = Image.fromarray(images[index, 0]).resize(
-            (_CELL - 8, _CELL - 8), Image.Resampling.NEAREST
-        )
-        sheet.paste(sample, (x + 4, y + 4))
-        draw.text((x + 4, y + _CELL - 2), info.class_names[labels[index]], fill=0)
+        _paste(sheet, images[index], x, y, cell=_CELL)
+        draw.text((x + _MARGIN, y + _CELL - 2), info.class_names[labels[index]], fill=0)
+    _save(sheet, path)
+
+
+def save_class_grid(
+    path: Path, images: Images, labels: Labels, *, info: DatasetInfo, columns: int = 10
+) -> None:
+    """Save a PNG with one row a class: its name, then the first images that the set has of it.
+
+    Args:
+        path: the file to write.
+        images: (N, 1, H, W) uint8.
+        labels: (N,) int64.
+        info: the data set, for the class names.
+        columns: pictures a row, if there are so many.
+    """
+    measure = ImageDraw.Draw(_white(1, 1))
+    left = 2 * _MARGIN + max(round(measure.textlength(name)) for name in info.class_names)
+    sheet = _white(left + columns * _GRID_CELL, info.num_classes * _GRID_CELL)
+    draw = ImageDraw.Draw(sheet)
+    for label, name in enumerate(info.class_names):
+        y = label * _GRID_CELL
+        draw.text((_MARGIN, y + _GRID_CELL // 2), name, fill=0, anchor="lm")
+        for column, index in enumerate(np.flatnonzero(labels == label)[:columns]):
+            _paste(sheet, images[index], left + column * _GRID_CELL, y, cell=_GRID_CELL)
+    _save(sheet, path)
+
+
+def _white(width: int, height: int) -> Image.Image:
+    return Image.new("L", (width, height), color=255)
+
+
+def _paste(sheet: Image.Image, image: Images, x: int, y: int, *, cell: int) -> None:
+    """Put an image, (1, H, W), into the cell whose corner is given."""
+    side = cell - 2 * _MARGIN
+    sample = Image.fromarray(image[0]).resize((side, side), Image.Resampling.NEAREST)
+    sheet.paste(sample, (x + _MARGIN, y + _MARGIN))
+
+
+def _save(sheet: Image.Image, path: Path) -> None:
     with atomic_path(path) as temporary:
         sheet.save(temporary, format="PNG")

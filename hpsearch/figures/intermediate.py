@@ -55,9 +55,9 @@ def curves_to_draw(info: IntermediateInfo, *, most_points: int = MOST_POINTS) ->
     return sorted(kept)
 
 
-def plot_intermediate(info: IntermediateInfo) -> go.Figure:
+def plot_intermediate(info: IntermediateInfo, *, most_points: int = MOST_POINTS) -> go.Figure:
     """Curves by outcome: pruned ones pale, the best strong."""
-    curves = curves_to_draw(info)
+    curves = curves_to_draw(info, most_points=most_points)
     best = [curve for curve in curves if curve.trial == info.best]
     others = [curve for curve in curves if curve.trial != info.best]
     figure = go.Figure()

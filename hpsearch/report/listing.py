@@ -1,15 +1,14 @@
-"""Lists: study files and stored studies, data sets, classes."""
+"""Lists: study files and stored studies, data sets."""
 
 import os
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from hpsearch.catalogue import DATASETS, DatasetInfo
-from hpsearch.data.files import Labels, raw_folder
+from hpsearch.data.files import raw_folder
 from hpsearch.errors import MissingDatabaseError, StudyFileError
 from hpsearch.home import Home
 from hpsearch.report.status import study_status
@@ -137,14 +136,4 @@ def print_datasets(console: Console, rows: list[DatasetRow]) -> None:
             ]
             for row in rows
         ],
-    )
-
-
-def print_class_counts(console: Console, info: DatasetInfo, labels: Labels) -> None:
-    """Training images by class."""
-    counts = np.bincount(labels, minlength=info.num_classes).tolist()
-    print_table(
-        console,
-        ["class", "name", "training images"],
-        [[i, name, counts[i]] for i, name in enumerate(info.class_names)],
     )

@@ -42,7 +42,7 @@ def trial_rows(record: StudyRecord, *, objective: Objective) -> list[TrialRow]:
 def _row(trial: FrozenTrial, epochs: list[EpochMetrics], objective: Objective) -> TrialRow:
     return TrialRow(
         trial=trial.number,
-        outcome=_outcome(trial),
+        outcome=outcome_of(trial),
         value=best_epoch(epochs, objective=objective).value_of(objective) if epochs else None,
         epochs=len(epochs),
         duration_s=sum(metrics.duration_s for metrics in epochs),
@@ -53,7 +53,8 @@ def _row(trial: FrozenTrial, epochs: list[EpochMetrics], objective: Objective) -
     )
 
 
-def _outcome(trial: FrozenTrial) -> str:
+def outcome_of(trial: FrozenTrial) -> str:
+    """The word for what became of a trial, or for where it is."""
     state = trial.state.name.lower()
     if trial.state in (TrialState.RUNNING, TrialState.WAITING):
         return state

@@ -25,7 +25,6 @@ def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> 
     from optuna.storages import get_storage
     from optuna_dashboard import run_server
 
-    artifacts = home.root / "artifacts"
-    artifacts.mkdir(parents=True, exist_ok=True)
+    home.artifact_store.mkdir(parents=True, exist_ok=True)
     storage = get_storage(database.storage)  # remembers finished trials from one poll to the next
-    run_server(storage, host, port, FileSystemArtifactStore(artifacts))
+    run_server(storage, host, port, FileSystemArtifactStore(home.artifact_store))
