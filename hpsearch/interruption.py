@@ -6,15 +6,17 @@ error of it, most of all while they are imported.
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import NoReturn
 
+from hpsearch.commandline import carry_on_command
 from hpsearch.errors import InterruptedRunError
+from hpsearch.text import shown
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_LAST_WORDS = b"interrupted, nothing finished is lost; the same command carries on\n"
 _AFTER_A_LIVE_VIEW = b"\x1b[?25h\n"  # it hides the cursor and leaves it in the middle of a line
 _STDERR = 2
 
@@ -29,6 +31,12 @@ def ended_by_signals() -> Iterator[None]:
         for number, handler in before.items():
             if signal.getsignal(number) != signal.SIG_IGN:  # `ignore_signals` is for good
                 signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def last_words() -> str:
+    """What an interrupted process says: how to carry on, without a password."""
+    again = carry_on_command([shown(word) for word in sys.argv])
+    return f"interrupted, nothing finished is lost; to carry on: {again}"
 
 
 def ignore_signals() -> None:
@@ -80,5 +88,6 @@ def _is_under_nohup(number: int) -> bool:
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     ignore_signals()  # the line is said once
     with suppress(OSError):  # written past Python's buffer, which may be in use at this moment
-        os.write(_STDERR, (_AFTER_A_LIVE_VIEW if os.isatty(_STDERR) else b"") + _LAST_WORDS)
+        words = f"{last_words()}\n".encode()
+        os.write(_STDERR, (_AFTER_A_LIVE_VIEW if os.isatty(_STDERR) else b"") + words)
     os._exit(InterruptedRunError.exit_code)

@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,12 +17,6 @@ from hpsearch.options import (
     StudyOption,
 )
 from hpsearch.output import check_folder, write_text
-
-if TYPE_CHECKING:
-    from hpsearch.pages.study_page import StudyContents
-    from hpsearch.storage.record import StudyRecord
-
-_TOP = 10  # trials in the page's table
 
 
 def report(
@@ -54,6 +48,8 @@ def report(
     """Write a study's page: result, search, winner; also while it is being searched."""
     from hpsearch.figures.figure import StudyFigure
     from hpsearch.figures.files import csv_files, draw_files, write_files
+    from hpsearch.pages.contents import read_contents
+    from hpsearch.pages.set_page import SetContents, render_set_page
     from hpsearch.pages.study_page import layers_csv, render_study_page
     from hpsearch.storage.database import open_database
     from hpsearch.storage.record import StudyRecord
@@ -64,11 +60,13 @@ def report(
     url = storage or place.database_url
     with closing(open_database(url, create=False)) as database:
         record = StudyRecord.of(database, study)
-        contents = _contents(record, place, data_dir=data_dir, images=numbers)
-    shown = [*contents.search, *contents.winner]
-    drawn = [figure for figure in shown if isinstance(figure, StudyFigure)]
+        contents = read_contents(record, home=place, data_dir=data_dir, images=numbers)
+    drawn = [figure for figure in contents.figures if isinstance(figure, StudyFigure)]
     files = draw_files(drawn, image_format=format_) if figures is not None else {}
-    page = render_study_page(contents)
+    if isinstance(contents, SetContents):
+        page, layers = render_set_page(contents), {}
+    else:
+        page, layers = render_study_page(contents), layers_csv(contents.layers)
     path = output or place.report(study)
     _write_page(path, page)
     typer.echo(f"report: {path}")
@@ -76,33 +74,9 @@ def report(
         write_files(figures, files)
         typer.echo(f"figures: {len(files)} files in {figures}")
     if csv is not None:
-        tables = csv_files(drawn) | layers_csv(contents.layers)
+        tables = csv_files(drawn) | layers
         write_files(csv, tables)
         typer.echo(f"data: {len(tables)} files in {csv}")
-
-
-def _contents(
-    record: "StudyRecord", home: Home, *, data_dir: Path, images: list[int] | None
-) -> "StudyContents":
-    from hpsearch.figures.snapshot import read_snapshot
-    from hpsearch.figures.study_figures import search_figures, winner_figures
-    from hpsearch.inspection import network_figures, network_layers
-    from hpsearch.pages.study_page import StudyContents
-    from hpsearch.report.status import study_status
-    from hpsearch.report.top import top_rows
-
-    snapshot = read_snapshot(record, home=home)
-    return StudyContents(
-        snapshot=snapshot,
-        status=study_status(record, home=home),
-        top=top_rows(record, objective=snapshot.objective, count=_TOP),
-        search=search_figures(snapshot),
-        winner=[
-            *winner_figures(snapshot),
-            *network_figures(snapshot, data_dir=data_dir, images=images),
-        ],
-        layers=network_layers(snapshot),
-    )
 
 
 def _image_numbers(text: str | None) -> list[int] | None:

@@ -59,6 +59,7 @@ def reproduce(
 ) -> None:
     """Run every study that has published figures, and set ours beside them; again: carry on."""
     from hpsearch.collection import Budget, trim, trimmed
+    from hpsearch.pages.published_page import render_published_page
     from hpsearch.report.published import print_published, published_csv
     from hpsearch.run import RunRequest
     from hpsearch.run_view import watch_run
@@ -69,6 +70,7 @@ def reproduce(
     url = storage or Home(home).database_url
     chosen = _chosen(studies or [])
     specs = {study.name: trim(study, Budget(seeds, epochs, trials)) for study in chosen}
+    descriptions = {study.name: study.description for study in chosen}
     words = {study.name: trimmed(specs[study.name], study) for study in chosen}
     for name, spec in specs.items():
         say(f"study {spec.name}" + (f" ({words[name]})" if words[name] else ""))
@@ -90,6 +92,7 @@ def reproduce(
         figures = _figures(url, specs, words)
         page.parent.mkdir(parents=True, exist_ok=True)
         write_text(page.with_suffix(".csv"), published_csv(figures))
+        write_text(page, render_published_page(figures, descriptions))
     print_published(stdout(), figures)
     typer.echo(f"all published figures: {page}")
     untested = {row.study for row in figures if row.ours is None and row.figure in _TESTED}

@@ -28,11 +28,11 @@ from hpsearch.search import Search, SearchEnd, num_finished
 from hpsearch.session import Session
 from hpsearch.space import Scalar
 from hpsearch.spec import StudySpec
-from hpsearch.storage.database import shown
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.mishaps import open_for_run
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials, trials_to_test
 from hpsearch.study import check_stored, leased, open_study, prepare_study
+from hpsearch.text import shown
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a search does not need it
     from hpsearch.evaluate import Winner

@@ -1,23 +1,23 @@
 """How a run looks: where the study is, the progress on stderr, and the result at the end."""
 
 import shlex
-import sys
 from typing import TextIO, cast
 
 from rich.console import Console
 
 from hpsearch.errors import InterruptedRunError, RunFailedError
 from hpsearch.home import Home
+from hpsearch.interruption import last_words
 from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
 from hpsearch.report.configurations import configuration_rows, print_configurations
-from hpsearch.report.status import carry_on_command, study_status
+from hpsearch.report.status import study_status
 from hpsearch.report.terminal import end_line, print_top, saved_line, test_line, winner_line
 from hpsearch.report.top import top_rows
 from hpsearch.run import RunRequest, RunResult, run_study
 from hpsearch.spec import StudySpec
-from hpsearch.storage.database import shown
 from hpsearch.storage.record import StudyRecord
+from hpsearch.text import shown
 
 
 def watch_run(request: RunRequest) -> RunResult:
@@ -33,10 +33,7 @@ def watch_run(request: RunRequest) -> RunResult:
         ) as observer:
             return run_study(request, observer=observer)
     except InterruptedRunError:
-        again = carry_on_command([shown(word) for word in sys.argv])
-        raise InterruptedRunError(
-            f"interrupted, nothing finished is lost; to carry on: {again}"
-        ) from None
+        raise InterruptedRunError(last_words()) from None
 
 
 def _heading(request: RunRequest) -> str:

@@ -1,6 +1,15 @@
 """Text from elsewhere, made fit to be shown: an exception's, a database's, a file's."""
 
+import re
+
+_PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\bpassword=)[^&\s]*")
+
 
 def one_line(text: str) -> str:
     """The text in one line, without control characters, which could rule a terminal."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def shown(text: str) -> str:
+    """A database's URL, or a text with one in it, for the eye: a password is left out."""
+    return _PASSWORD.sub(r"\1\2***", text)

@@ -15,9 +15,10 @@ from sqlalchemy import text
 
 from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.home import Home
-from hpsearch.storage.database import Database, open_database, shown, sqlite_path
+from hpsearch.storage.database import Database, open_database, sqlite_path
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.tables import SCHEMA_VERSION
+from hpsearch.text import shown
 
 
 @pytest.fixture(scope="module")

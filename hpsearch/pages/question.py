@@ -62,14 +62,35 @@ def _condition(entry: Any) -> str:
     return "; ".join(parts)
 
 
+def configurations_table(document: Mapping[str, Any]) -> PageTable:
+    """The configurations of a fixed set, each with what is its own."""
+    rows = []
+    for name, table in document["configurations"].items():
+        own = {key: value for key, value in table.items() if key not in ("model", "published")}
+        values = ", ".join(f"{key} {_scalar(value)}" for key, value in own.items())
+        rows.append([name, table["model"].upper(), values])
+    return page_table(["configuration", "model", "hyperparameters of its own"], rows)
+
+
+def shared_table(document: Mapping[str, Any]) -> PageTable:
+    """The hyperparameters that the configurations of a fixed set share."""
+    protocol = document["training"]
+    fixed = {name: protocol[name] for name in protocol if name in TRAINING_NAMES}
+    entries = {**document["shared"], **fixed}
+    return page_table(
+        ["hyperparameter", "value"], [[name, _scalar(value)] for name, value in entries.items()]
+    )
+
+
 def protocol_table(document: Mapping[str, Any]) -> PageTable:
     """Data, training, search, and what comes after it, in words."""
     info = DATASETS[document["dataset"]]
-    training, final = document["training"], document["final"]
-    search = document["search"]
+    training = document["training"]
     subset = training.get("subset")
     images = f"{subset:,} of {info.num_train:,}" if subset else f"{info.num_train:,}"
     shape = " x ".join(map(str, info.image_shape[1:]))
+    is_search = "search" in document
+    wall = "not opened before the search was over" if is_search else "opened for each network"
     rows = [
         ["data set", f"{info.title}: {info.num_classes} classes, images of {shape}"],
         [
@@ -77,30 +98,40 @@ def protocol_table(document: Mapping[str, Any]) -> PageTable:
             f"{images}, of which {training['validation']:.0%} held out by class "
             f"for validation, with seed {training['seed']}",
         ],
-        ["test images", f"{info.num_test:,}, not opened before the search was over"],
-        ["model", document["model"].upper()],
+        ["test images", f"{info.num_test:,}, {wall}"],
         ["objective", _objective(document["objective"])],
         ["epochs", f"at most {training['epochs']:,}"],
         ["early stopping", _early_stopping(training.get("early_stopping"))],
         ["precision", training["precision"]],
-        ["sampler", _algorithm(search["sampler"])],
-        ["pruner", _algorithm(search["pruner"])],
-        [
-            "finalists",
-            f"the best {final['finalists']} trained again with "
-            f"{_seeds(final['seeds'], 'fresh ')}; the best mean wins",
-        ],
-        [
-            "retraining",
-            f"the winner on {final['train_on']}, for the mean of its best epochs, "
-            f"with {_seeds(final['seeds'])}",
-        ],
+        *(_search_rows(document) if is_search else _fixed_rows(document["fixed"])),
     ]
     return page_table(["what", "how"], rows)
 
 
-def _seeds(number: int, kind: str = "") -> str:
-    return f"{number} {kind}seed{'' if number == 1 else 's'}"
+def _search_rows(document: Mapping[str, Any]) -> list[list[str]]:
+    search, final = document["search"], document["final"]
+    return [
+        ["model", document["model"].upper()],
+        ["sampler", _algorithm(search["sampler"])],
+        ["pruner", _algorithm(search["pruner"])],
+        [
+            "finalists",
+            f"the best {final['finalists']} trained again with {final['seeds']} fresh "
+            "seeds; the best mean wins",
+        ],
+        [
+            "retraining",
+            f"the winner on {final['train_on']}, for the mean of its best epochs, "
+            f"with {final['seeds']} seeds",
+        ],
+    ]
+
+
+def _fixed_rows(fixed: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        ["networks", f"{fixed['seeds']} of each configuration, by their seeds"],
+        ["tested weights", f"those of the {fixed['weights']} epoch"],
+    ]
 
 
 def _objective(name: str) -> str:

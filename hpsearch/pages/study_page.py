@@ -32,6 +32,11 @@ class StudyContents:
     winner: list[Shown]
     layers: list[LayerRow]
 
+    @property
+    def figures(self) -> list[Shown]:
+        """In the page's order."""
+        return [*self.search, *self.winner]
+
 
 def render_study_page(contents: StudyContents) -> str:
     """The page as HTML, all in one."""

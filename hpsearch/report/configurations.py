@@ -112,8 +112,10 @@ def configurations_csv(rows: list[ConfigurationRow]) -> str:
     return csv_text(names, [[getattr(row, name) for name in names] for row in rows])
 
 
-def print_configurations(console: Console, rows: list[ConfigurationRow]) -> None:
-    """The table for people: published, ours as mean and deviation over seeds, difference."""
+def configurations_table(
+    rows: list[ConfigurationRow],
+) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows for people: published, ours as mean and deviation, difference."""
     columns: list[tuple[str, list[object]]] = [
         ("configuration", [row.configuration for row in rows]),
         ("published accuracy", [_rounded(row.published_test_accuracy) for row in rows]),
@@ -134,11 +136,14 @@ def print_configurations(console: Console, rows: list[ConfigurationRow]) -> None
     ]
     # a document that publishes no losses, or no parameters, needs no empty columns for them
     shown = [column for column in columns if any(value != "" for value in column[1])]
-    print_table(
-        console,
-        [name for name, _ in shown],
-        [[values[i] for _, values in shown] for i in range(len(rows))],
-    )
+    return [name for name, _ in shown], [
+        [values[i] for _, values in shown] for i in range(len(rows))
+    ]
+
+
+def print_configurations(console: Console, rows: list[ConfigurationRow]) -> None:
+    """The table in a terminal."""
+    print_table(console, *configurations_table(rows))
 
 
 def _rounded(value: float | None) -> float | str:

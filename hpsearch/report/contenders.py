@@ -126,7 +126,7 @@ def load_contenders(database: Database, names: Sequence[str], *, home: Home) -> 
         DataError: the outputs of a test are gone or damaged.
         UserError: fewer than two contenders, or one twice.
     """
-    found = [_load(database, name, home=home) for name in names]
+    found = [load_contender(database, name, home=home) for name in names]
     contenders = [contender for part in found for contender in part.contenders]
     labels = [contender.label for contender in contenders]
     for label in labels:
@@ -140,7 +140,12 @@ def load_contenders(database: Database, names: Sequence[str], *, home: Home) -> 
     return Found(contenders, [label for part in found for label in part.untested])
 
 
-def _load(database: Database, name: str, *, home: Home) -> Found:
+def load_contender(database: Database, name: str, *, home: Home) -> Found:
+    """What one name stands for.
+
+    Raises:
+        UserError: as `load_contenders`, but for their number.
+    """
     study, colon, configuration = name.partition(":")  # no study's name has a colon
     record = StudyRecord.of(database, study)
     known = document_of(record).get(CONFIGURATIONS)

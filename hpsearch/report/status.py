@@ -1,6 +1,5 @@
 """The state of one study: counts, the best, time spent and saved, the test result."""
 
-import shlex
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,6 +8,7 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.commandline import carry_on_command
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
 from hpsearch.space import Scalar
@@ -204,11 +204,6 @@ def _without_option(words: list[str], name: str) -> Iterator[str]:
             next(rest)
         elif not word.startswith(f"{name}="):
             yield word
-
-
-def carry_on_command(words: list[str]) -> str:
-    """The command that carries a run on: its own, but not begun anew."""
-    return shlex.join(["hpsearch", *(word for word in words[1:] if word != "--restart")])
 
 
 def _wall_s(run: Run) -> float:

@@ -9,7 +9,6 @@ PostgreSQL serves where several machines share a database.
 """
 
 import os
-import re
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,13 +25,12 @@ from hpsearch.errors import DatabaseError, MissingDatabaseError, UnknownStudyErr
 from hpsearch.storage import tables
 from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.writethrough import WriteThroughStorage
-from hpsearch.text import one_line
+from hpsearch.text import one_line, shown
 
 _BUSY_TIMEOUT_MS = 60_000
 _OPTUNA_TABLES = {"studies", "trials", "version_info"}  # some of them
 _URLS = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 _OTHERWISE = "make it writable, or choose another --storage"
-_PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\bpassword=)[^&\s]*")
 
 
 def utc_now() -> datetime:
@@ -105,11 +103,6 @@ class Database:
         """Close every connection."""
         self.storage.remove_session()
         self.engine.dispose()
-
-
-def shown(text: str) -> str:
-    """A database's URL, or a text with one in it, for the eye: a password is left out."""
-    return _PASSWORD.sub(r"\1\2***", text)
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -16,7 +16,8 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from hpsearch.errors import DatabaseLostError
-from hpsearch.storage.database import Database, open_database, reason_of, shown, sqlite_path
+from hpsearch.storage.database import Database, open_database, reason_of, sqlite_path
+from hpsearch.text import shown
 
 _OURS = (IntegrityError, ProgrammingError, DataError)  # a fault of the program, not a mishap
 _CARRY_ON = "the same command carries on"

@@ -1,0 +1,8 @@
+"""A command as its user can type it again."""
+
+import shlex
+
+
+def carry_on_command(words: list[str]) -> str:
+    """The command that carries a run on: its own, but not begun anew."""
+    return shlex.join(["hpsearch", *(word for word in words[1:] if word != "--restart")])

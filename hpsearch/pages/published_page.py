@@ -1,0 +1,83 @@
+"""The page of all published figures beside ours."""
+
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import NamedTuple
+
+import hpsearch
+from hpsearch.figures.figure import StudyFigure
+from hpsearch.figures.published import published_figure
+from hpsearch.pages.render import render_page
+from hpsearch.pages.table import PageTable, page_table
+from hpsearch.report.published import PublishedFigure
+from hpsearch.times import show_time
+
+
+class StudySection(NamedTuple):
+    """One study's figures."""
+
+    study: str
+    description: str
+    trimmed: str
+    rows: PageTable
+
+
+def render_published_page(figures: list[PublishedFigure], descriptions: dict[str, str]) -> str:
+    """The page as HTML, all in one.
+
+    Args:
+        figures: those of a study stand together.
+        descriptions: by study.
+    """
+    sections = [
+        StudySection(study, descriptions[study], rows[0].trimmed, _table(rows))
+        for study, group in groupby(figures, key=lambda figure: figure.study)
+        for rows in [list(group)]
+    ]
+    measured = sum(figure.ours is not None for figure in figures)
+    return render_page(
+        "published.html.j2",
+        title="Published figures and ours",
+        sentence=_sentence(figures, measured),
+        accuracies=published_figure(figures),
+        sections=sections,
+        is_drawn=lambda shown: isinstance(shown, StudyFigure),
+        made=show_time(datetime.now(UTC).replace(tzinfo=None)),
+        version=hpsearch.__version__,
+    )
+
+
+def _sentence(figures: list[PublishedFigure], measured: int) -> str:
+    trimmed = {figure.study for figure in figures if figure.trimmed}
+    studies = {figure.study for figure in figures}
+    of_all = f"{measured:,} of {len(figures):,} published figures"
+    sentence = f"{of_all} of {len(studies)} studies are measured."
+    if trimmed:
+        sentence += f" {len(trimmed)} of the studies were trimmed, as is said with each."
+    return sentence
+
+
+def _table(rows: list[PublishedFigure]) -> PageTable:
+    return page_table(
+        ["configuration", "figure", "published", "ours", "deviation", "networks", "difference"],
+        [
+            [
+                row.subject,
+                row.figure,
+                row.published,
+                "" if row.ours is None else _rounded(row.ours),
+                "" if row.std is None else _rounded(row.std),
+                row.networks,
+                "not measured yet" if row.difference is None else _signed(row.difference),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
+
+
+def _signed(difference: float) -> str:
+    return f"{difference:+.4f}" if isinstance(difference, float) else f"{difference:+,}"
