@@ -50,11 +50,10 @@ def render_published_page(figures: list[PublishedFigure], descriptions: dict[str
 def _sentence(figures: list[PublishedFigure], measured: int) -> str:
     trimmed = {figure.study for figure in figures if figure.trimmed}
     studies = {figure.study for figure in figures}
-    of_all = f"{measured:,} of {len(figures):,} published figures"
-    sentence = f"{of_all} of {len(studies)} studies are measured."
-    if trimmed:
-        sentence += f" {len(trimmed)} of the studies were trimmed, as is said with each."
-    return sentence
+    of_all = f"{measured:,} of {len(figures):,} published figures are measured"
+    if not trimmed:
+        return f"{of_all}, nothing was trimmed."
+    return f"{of_all}. Trimmed studies: {len(trimmed)} of {len(studies)}, as is said with each."
 
 
 def _table(rows: list[PublishedFigure]) -> PageTable:

@@ -84,7 +84,7 @@ class Hangs:
 
     faults: int = 2
     limit_s: float = 30.0  # far more than an undisturbed trial needs
-    trials: int = 8
+    trials: int = 40  # so many that the other worker has not done all when a hung one is replaced
     epochs: int = 60
     sample: int = 3
 
