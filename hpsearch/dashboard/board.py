@@ -16,7 +16,8 @@ from hpsearch.dashboard.note import NoteInfo, RunState, write_note
 from hpsearch.dashboard.throttle import Throttle
 from hpsearch.home import Home
 from hpsearch.records import Role
-from hpsearch.report.status import document_of, study_status
+from hpsearch.report.configurations import configuration_rows
+from hpsearch.report.status import document_of, is_fixed_set, stored_spec, study_status
 from hpsearch.report.top import top_rows
 from hpsearch.storage.attributes import StudyAttributes
 from hpsearch.storage.record import StudyRecord
@@ -100,6 +101,9 @@ def read_note_info(record: StudyRecord, *, home: Home, state: RunState) -> NoteI
         status=status,
         document=document_of(record),
         top=top_rows(record, objective=status.objective, count=_NUM_TOP),
+        configurations=(
+            configuration_rows(record, stored_spec(record)) if is_fixed_set(record) else ()
+        ),
     )
 
 

@@ -10,10 +10,17 @@ from typing import Any, Literal
 
 from hpsearch.catalogue import DATASETS
 from hpsearch.durations import show_duration
-from hpsearch.pages.question import protocol_table, space_table
+from hpsearch.pages.question import (
+    configurations_table,
+    protocol_table,
+    shared_table,
+    space_table,
+)
 from hpsearch.pages.table import Cell, PageTable, page_table
+from hpsearch.report.configurations import ConfigurationRow
+from hpsearch.report.configurations import configurations_table as configurations_as_table
 from hpsearch.report.status import StudyStatus
-from hpsearch.report.terminal import saved_line, show_cell, test_line
+from hpsearch.report.terminal import saved_line, show_cell, tested_line
 from hpsearch.report.top import TopRow, parameter_names
 from hpsearch.text import one_line
 
@@ -36,6 +43,7 @@ class NoteInfo:
     status: StudyStatus
     document: Mapping[str, Any]  # the study file
     top: Sequence[TopRow]
+    configurations: Sequence[ConfigurationRow] = ()  # of a fixed set
 
 
 def write_note(info: NoteInfo, *, before: str = "") -> str:
@@ -43,6 +51,7 @@ def write_note(info: NoteInfo, *, before: str = "") -> str:
     sections = [
         _heading(info),
         f"## Result\n\n{_result(info)}",
+        *([f"## Configurations\n\n{_configurations(info)}"] if info.configurations else []),
         f"## Best trials\n\n{_top(info)}",
         f"## Question\n\n{_question(info.document)}",
         f"## Protocol\n\n{_table(protocol_table(info.document))}",
@@ -82,7 +91,7 @@ def _heading(info: NoteInfo) -> str:
 
 def _result(info: NoteInfo) -> str:
     status = info.status
-    lines = [test_line(status.test) if status.test else "test: not yet"]
+    lines = [tested_line(status)]
     if status.best is not None:
         best = f"{status.objective} {status.best.value:.4f}"
         lines.append(f"best: trial {status.best.number}, {best}")
@@ -116,7 +125,14 @@ def _top(info: NoteInfo) -> str:
     return f"{table}\n\nThe same in all of them: {plain(note)}." if note else table
 
 
+def _configurations(info: NoteInfo) -> str:
+    return _table(page_table(*configurations_as_table(list(info.configurations))))
+
+
 def _question(document: Mapping[str, Any]) -> str:
+    if "configurations" in document:
+        tables = configurations_table(document), shared_table(document)
+        return "\n\n".join(_table(table) for table in tables if table.rows)
     dataset, model = DATASETS[document["dataset"]], document["model"].upper()
     lead = f"Which {model} on {dataset.title} has the best {document['objective']}?"
     return f"{plain(lead)}\n\n{_table(space_table(document))}"

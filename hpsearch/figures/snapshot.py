@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.catalogue import DATASETS
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
-from hpsearch.report.status import document_of
+from hpsearch.report.status import document_of, is_fixed_set
 from hpsearch.storage.record import (
     SPLIT,
     FinishedTraining,
@@ -41,7 +41,7 @@ class Snapshot:
     trainings: dict[TrainingKey, FinishedTraining]  # those that ran to their end
     starts: list[Start]
     runs: list[Run]
-    reading: TestReading | None  # the newest of the test set
+    reading: TestReading | None  # the newest of a search's winner; a fixed set has none
     split: str  # the fingerprint of its images and their split
 
     @property
@@ -114,7 +114,7 @@ def read_snapshot(record: StudyRecord, *, home: Home) -> Snapshot:
         trainings=trainings,
         starts=starts,
         runs=record.runs(),
-        reading=record.last_reading(),
+        reading=None if is_fixed_set(record) else record.last_reading(),
         split=record.study.user_attrs.get(SPLIT, ""),
     )
 

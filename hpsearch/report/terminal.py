@@ -106,6 +106,14 @@ def test_line(test: TestResult) -> str:
     return line
 
 
+def tested_line(status: StudyStatus) -> str:
+    """What is known of the test set, in one line."""
+    if status.kind == "fixed set":
+        tested = f"{status.networks_tested} of {_networks(status.trials.complete)}"
+        return f"test: {tested} tested; of a fixed set each is, `hpsearch test` has them"
+    return test_line(status.test) if status.test else "test: not yet"
+
+
 def winner_line(winner: "Winner", *, objective: Objective) -> str:
     """How the winner was chosen, in one line."""
     return (
@@ -179,11 +187,7 @@ def print_status(console: Console, status: StudyStatus) -> None:
     if status.methods:
         methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
         lines.append("computed: " + "; ".join(methods))
-    if status.kind == "fixed set":
-        tested = f"{status.networks_tested} of {_networks(counts.complete)}"
-        lines.append(f"test: {tested} tested; of a fixed set each is, `hpsearch test` has them")
-    else:
-        lines.append(test_line(status.test) if status.test else "test: not yet")
+    lines.append(tested_line(status))
     if status.owner is None and counts.running:
         lines.append(f"to carry on: {status.carry_on}")
     if status.owner is not None:
