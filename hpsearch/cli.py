@@ -22,7 +22,7 @@ def _status() -> int:
     from typer import Exit
     from typer.exceptions import TyperException
 
-    from hpsearch.commands import app
+    from hpsearch.commands.app import app
     from hpsearch.output import say
     from hpsearch.text import one_line
 

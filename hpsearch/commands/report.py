@@ -1,14 +1,11 @@
 """`hpsearch report`: a study as a page, its figures as files, their data as CSV."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from hpsearch.errors import UserError
-from hpsearch.home import Home
-from hpsearch.options import (
+from hpsearch.commands.options import (
     DATA_DIR,
     HOME,
     DataDirOption,
@@ -16,6 +13,9 @@ from hpsearch.options import (
     StorageOption,
     StudyOption,
 )
+from hpsearch.commands.stored import stored_study
+from hpsearch.errors import UserError
+from hpsearch.home import Home
 from hpsearch.output import check_folder, write_text
 
 
@@ -51,15 +51,11 @@ def report(
     from hpsearch.pages.contents import read_contents
     from hpsearch.pages.set_page import SetContents, render_set_page
     from hpsearch.pages.study_page import layers_csv, render_study_page
-    from hpsearch.storage.database import open_database
-    from hpsearch.storage.record import StudyRecord
 
     numbers = _image_numbers(images)
     _check_paths(output, [folder for folder in (figures, csv) if folder is not None])
     place = Home(home)
-    url = storage or place.database_url
-    with closing(open_database(url, create=False)) as database:
-        record = StudyRecord.of(database, study)
+    with stored_study(study, home, storage) as record:
         contents = read_contents(record, home=place, data_dir=data_dir, images=numbers)
     drawn = [figure for figure in contents.figures if isinstance(figure, StudyFigure)]
     files = draw_files(drawn, image_format=format_) if figures is not None else {}

@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.errors import (
-    RunFailedError,
-    UnknownStudyError,
-)
-from hpsearch.home import Home
-from hpsearch.options import (
+from hpsearch.commands.options import (
     DATA_DIR,
     HOME,
     DataDirOption,
@@ -22,6 +17,12 @@ from hpsearch.options import (
     WorkersOption,
     WorkersPerGpuOption,
 )
+from hpsearch.commands.stored import database_url
+from hpsearch.errors import (
+    RunFailedError,
+    UnknownStudyError,
+)
+from hpsearch.home import Home
 from hpsearch.output import check_folder, say, stdout, write_text
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def reproduce(
     page = output or Home(home).reports / "reproduced.html"
     if output is not None:
         check_folder(page)
-    url = storage or Home(home).database_url
+    url = database_url(home, storage)
     chosen = _chosen(studies or [])
     specs = {study.name: trim(study, Budget(seeds, epochs, trials)) for study in chosen}
     descriptions = {study.name: study.description for study in chosen}

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hpsearch.commands.options import (
+    DATA_DIR,
+    HOME,
+    DataDirOption,
+    HomeOption,
+    JsonOption,
+    StorageOption,
+)
+from hpsearch.commands.stored import database_url
 from hpsearch.errors import MissingDatabaseError, UnknownStudyError, UserError
 from hpsearch.home import Home
-from hpsearch.options import DATA_DIR, HOME, DataDirOption, HomeOption, JsonOption, StorageOption
 from hpsearch.output import print_json, stdout
 
 if TYPE_CHECKING:
@@ -74,7 +82,7 @@ def data_show(
     info = dataset_info(name)
     training = Training()
     if study is not None:
-        training = _training_of(study, info.name, url=storage or Home(home).database_url)
+        training = _training_of(study, info.name, url=database_url(home, storage))
     if output is not None and not os.path.isdir(output):  # no error, however long the name
         raise UserError(f"{output}: there is no such folder")
     folder = output or Home(home).reports

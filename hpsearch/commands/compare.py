@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from hpsearch.commands.options import HOME, HomeOption, JsonOption, StorageOption
+from hpsearch.commands.stored import database_url
 from hpsearch.errors import UserError
 from hpsearch.home import Home
-from hpsearch.options import HOME, HomeOption, JsonOption, StorageOption
 from hpsearch.output import check_folder, print_csv, print_json, stdout, write_text
 
 
@@ -39,7 +40,7 @@ def compare(
     for path in (html, None if csv == "-" else csv):
         if path is not None:
             check_folder(Path(path))
-    url = storage or Home(home).database_url
+    url = database_url(home, storage)
     with closing(open_database(url, create=False)) as database:
         found = load_contenders(database, contenders, home=Home(home))
     comparison = compare_contenders(found)
