@@ -4,12 +4,18 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from command_line import CommandLine
+from browsers import chromium
+from command_line import SMALL, CommandLine
 from databases import KINDS, home_of
 
+from hpsearch import cli
 from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 DATA_DIR = os.environ.get("HPSEARCH_DATA")
 
@@ -51,3 +57,24 @@ def hpsearch(
     monkeypatch.delenv("HPSEARCH_HOME", raising=False)
     monkeypatch.delenv("HPSEARCH_DATA", raising=False)
     return CommandLine(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the small study, searched and tested."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.toml").write_text(SMALL)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        words = ["run", "--study", str(folder / "small.toml"), "--home", str(folder / "runs")]
+        monkeypatch.setattr(sys, "argv", ["hpsearch", *words, "--workers", "0"])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+    assert exit_.value.code == 0
+    return folder

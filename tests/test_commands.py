@@ -5,56 +5,15 @@ import os
 import shlex
 import shutil
 import sqlite3
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from command_line import Answer, CommandLine
+from command_line import SMALL, Answer, CommandLine, tree
 
-from hpsearch import cli
 from hpsearch.home import Home
-
-SMALL = """
-description = "a small study"
-dataset = "digits"
-model = "mlp"
-[training]
-epochs = 3
-subset = 300
-[search]
-sampler = "random"
-pruner = "none"
-trials = 4
-[space]
-batch_size = [16, 32]
-learning_rate = { low = 1e-3, high = 1e-1, log = true }
-[final]
-finalists = 1
-seeds = 2
-"""
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home with the small study, searched and tested."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "small.toml").write_text(SMALL)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        words = ["run", "--study", str(folder / "small.toml"), "--home", str(folder / "runs")]
-        monkeypatch.setattr(sys, "argv", ["hpsearch", *words, "--workers", "0"])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-    assert exit_.value.code == 0
-    return folder
-
-
-def tree(folder: Path) -> dict[Path, bytes]:
-    """Every file below a folder and what is in it."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_run_says_where_the_study_is_and_ends_with_top_test_and_savings(

@@ -2,14 +2,12 @@ import csv
 from pathlib import Path
 
 import pytest
+from command_line import CommandLine, tree
 from made_snapshots import made_snapshot
-from test_cli import CommandLine, finished, hpsearch, tree
 
 from hpsearch.errors import UserError
 from hpsearch.figures.files import draw_files
 from hpsearch.figures.history import history_figure
-
-__all__ = ["finished", "hpsearch"]  # fixtures
 
 
 def words(home: Path, *more: str) -> list[str]:
@@ -94,8 +92,8 @@ def test_without_kaleido_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_figures_are_drawn_by_name(tmp_path: Path) -> None:
     pytest.importorskip("kaleido", reason="needs kaleido")
+    from browsers import CHROMIUM
     from made_snapshots import COMPLETE, made_trial
-    from test_pages_browser import CHROMIUM
 
     if CHROMIUM is None:
         pytest.skip("needs chromium")

@@ -14,6 +14,7 @@ from hpsearch.report.top import TopRow
 STATUS = StudyStatus(
     study="small",
     dataset="digits",
+    kind="search",
     model="mlp",
     objective="val_accuracy",
     target=40,
@@ -28,6 +29,7 @@ STATUS = StudyStatus(
     checkpoint_bytes=0,
     methods={},
     test=None,
+    networks_tested=0,
     owner=None,
     carry_on="hpsearch run --study small",
 )

@@ -1,7 +1,6 @@
 """The dashboard as a user has it: `hpsearch dashboard` beside a `hpsearch run`, in a browser."""
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from browsers import chromium
 from small_studies import run_small
 
 from hpsearch.dashboard.plots import PLOTS
@@ -24,7 +24,6 @@ from hpsearch.spec import load_study_file
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium")
 DESCRIPTION = "Is <b>this</b> *plain* | text?"
 STUDY = f"""
 description = "{DESCRIPTION}"
@@ -116,18 +115,13 @@ def test_the_dashboard_serves_the_study_with_its_note(study_file: Path, home: Ho
 @pytest.fixture
 def page() -> Iterator["Page"]:
     """A page of a browser that fails the test when it reports an error."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
-    if CHROMIUM is None:
-        pytest.skip("needs chromium")
     errors: list[str] = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         yield page
-        browser.close()
     assert errors == []
 
 

@@ -109,10 +109,13 @@ with ended_by_signals():
 @pytest.mark.parametrize("when", ENDS)
 def test_a_signal_ends_the_process_with_one_line(when: str, number: signal.Signals) -> None:
     program = BEGINNING.format(name=number.name) + ENDS[when]
-    end = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    words = ["run", "--study", "s", "--restart"]  # to carry on is not to begin anew
+    end = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
     assert end.returncode == 130
     assert "went on" not in end.stdout
-    assert end.stderr == "interrupted, nothing finished is lost; the same command carries on\n"
+    assert (
+        end.stderr == "interrupted, nothing finished is lost; to carry on: hpsearch run --study s\n"
+    )
 
 
 def test_the_cursor_that_a_live_view_hides_comes_back() -> None:

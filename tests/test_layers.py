@@ -15,7 +15,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "durations", "errors", "space", "records", "mistakes", "text", "times"),
+    (
+        "__init__",
+        "commandline",
+        "durations",
+        "errors",
+        "space",
+        "records",
+        "mistakes",
+        "text",
+        "times",
+    ),
     (
         "algorithms",
         "catalogue",

@@ -1,11 +1,10 @@
 """The page in headless Chromium: drawn whole, without an error, a request or an overflow."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from browsers import opened
 from small_studies import run_small, small_study, stored
 from test_pages_study_page import EVIL, contents_of
 
@@ -15,19 +14,7 @@ from hpsearch.pages.study_page import render_study_page
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CNN = {"conv.filters": [4, 8], "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    if CHROMIUM is None:
-        pytest.skip("needs chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -42,29 +29,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with stored(home) as record:
         (folder / "page.html").write_text(render_study_page(contents_of(record, home)))
     return folder / "page.html"
-
-
-def opened(browser: "Browser", path: Path, *, width: int, scheme: Any) -> tuple["Page", list[str]]:
-    """The page after its plots are drawn, and what went wrong."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (wrong.append("a dialog"), dialog.dismiss()))
-    page.on("request", lambda request: _check_request(request.url, wrong))
-    page.goto(path.as_uri())
-    page.wait_for_function(
-        "[...document.querySelectorAll('.plot')].every(p => p.querySelector('svg.main-svg'))"
-    )
-    return page, wrong
-
-
-def _check_request(url: str, wrong: list[str]) -> None:
-    if not url.startswith(("file:", "data:", "blob:")):
-        wrong.append(f"request: {url}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

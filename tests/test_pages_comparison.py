@@ -1,15 +1,14 @@
 """The page of a comparison, as text and as Chromium shows it."""
 
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from browsers import opened
 from made_contenders import LABELS, add_fixed_set, add_search
 from small_studies import new_database
-from test_pages_browser import CHROMIUM, opened
 
 from hpsearch.home import Home
 from hpsearch.pages.comparison_page import render_comparison_page
@@ -90,17 +89,6 @@ def test_other_test_images_and_untested_configurations_are_told(home: Home) -> N
     assert "Test sets: digits: one" in text
     assert "Where they differ" in text
     assert "Where they differ" not in Elements(page(home, "one", "elsewhere")).text
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    if CHROMIUM is None:
-        pytest.skip("needs chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])

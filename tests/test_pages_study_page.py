@@ -166,9 +166,12 @@ def test_the_figures_of_a_study_are_named_apart(tested: StudyContents) -> None:
 def test_the_page_s_own_files_are_beside_the_template() -> None:
     folder = Path(render_study_page.__code__.co_filename).parent
     assert {path.name for path in folder.iterdir() if path.suffix in (".j2", ".css", ".js")} == {
+        "comparison.html.j2",
         "macros.html.j2",
         "page.css",
         "page.html.j2",
         "page.js",
+        "published.html.j2",
+        "set.html.j2",
         "study.html.j2",
     }

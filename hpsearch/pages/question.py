@@ -116,15 +116,19 @@ def _search_rows(document: Mapping[str, Any]) -> list[list[str]]:
         ["pruner", _algorithm(search["pruner"])],
         [
             "finalists",
-            f"the best {final['finalists']} trained again with {final['seeds']} fresh "
-            "seeds; the best mean wins",
+            f"the best {final['finalists']} trained again with "
+            f"{_seeds(final['seeds'], 'fresh ')}; the best mean wins",
         ],
         [
             "retraining",
             f"the winner on {final['train_on']}, for the mean of its best epochs, "
-            f"with {final['seeds']} seeds",
+            f"with {_seeds(final['seeds'])}",
         ],
     ]
+
+
+def _seeds(number: int, kind: str = "") -> str:
+    return f"{number} {kind}seed{'' if number == 1 else 's'}"
 
 
 def _fixed_rows(fixed: Mapping[str, Any]) -> list[list[str]]:

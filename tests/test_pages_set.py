@@ -1,0 +1,83 @@
+"""The page of a fixed set, and that of all published figures, as text and in Chromium."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browsers import opened
+from small_sets import small_set
+from small_studies import run_small, stored
+
+from hpsearch.home import Home
+from hpsearch.pages.contents import read_contents
+from hpsearch.pages.published_page import render_published_page
+from hpsearch.pages.set_page import SetContents, render_set_page
+from hpsearch.report.published import published_figures
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("pages") / "runs")
+    run_small(small_set(description=EVIL), home, trials=5, test=True)
+    return home
+
+
+def set_page(home: Home) -> str:
+    with stored(home, "set") as record:
+        contents = read_contents(record, home=home, data_dir=home.root, images=None)
+    assert isinstance(contents, SetContents)
+    return render_set_page(contents)
+
+
+def published_page(home: Home, *, trimmed: str = "") -> str:
+    with stored(home, "set") as record:
+        figures = published_figures("set", small_set(), record, trimmed=trimmed)
+    return render_published_page(figures, {"set": EVIL})
+
+
+def test_a_sets_page_has_its_table_and_says_that_nothing_was_searched(home: Home) -> None:
+    page = set_page(home)
+    for part in (
+        "5 of 5 networks are trained, 5 are tested",
+        "Nothing was searched",
+        "wide / 16",
+        "published accuracy",
+        "1 of 2",  # seeds of the CNN
+        "2 of each configuration, by their seeds",
+        "those of the last epoch",
+    ):
+        assert part in page
+    assert EVIL not in page
+
+
+def test_a_set_without_a_test_has_a_sentence_for_its_figures(tmp_path: Path) -> None:
+    home = Home(tmp_path / "runs")
+    run_small(small_set(), home, trials=1)
+    assert "No network has been tested yet." in set_page(home)
+
+
+def test_the_page_of_published_figures_says_what_was_trimmed(home: Home) -> None:
+    page = published_page(home, trimmed="1 of 2 seeds")
+    assert "3 of 3 published figures are measured. Trimmed studies: 1 of 1" in page
+    assert "Trimmed: 1 of 2 seeds." in page
+    assert "nothing was trimmed" in published_page(home)
+    assert EVIL not in page
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_chromium_shows_them_whole_without_errors_and_without_a_network(
+    browser: "Browser", home: Home, tmp_path: Path, width: int, scheme: str
+) -> None:
+    for page, plots in ((set_page(home), 6), (published_page(home), 1)):
+        path = tmp_path / "page.html"
+        path.write_text(page, encoding="utf-8")
+        view, wrong = opened(browser, path, width=width, scheme=scheme)
+        assert not wrong
+        assert view.locator(".plot .main-svg").count() >= plots
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        view.context.close()
