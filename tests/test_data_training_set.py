@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from made_data import TINY, TINY_FILES, TRAIN_CLASSES, TRAIN_PIXELS, write_tiny
 
 from hpsearch.catalogue import DATASETS, TRAIN_LABELS
-from hpsearch.data.training_set import TrainingSet, prepare_training_set, split_indices
+from hpsearch.data.training_set import (
+    TrainingSet,
+    find_validation_set,
+    prepare_training_set,
+    split_indices,
+)
 from hpsearch.errors import DataError
 from hpsearch.spec import Training
 
@@ -173,3 +178,43 @@ def test_fashion_mnist_is_split_as_d4_splits_it(data_dir: Path, tmp_path: Path) 
     assert np.bincount(labels[np.load(training_set.validation)]).tolist() == [900] * 10
     assert images.shape == (60_000, 1, 28, 28)
     assert images.dtype == np.uint8
+
+
+def validation_of(training_set: TrainingSet) -> tuple[list[int], list[int]]:
+    """Pixel sums and labels of the validation set, by the files that workers map."""
+    chosen = np.load(training_set.validation)
+    images, labels = np.load(training_set.images)[chosen], np.load(training_set.labels)[chosen]
+    return images.sum((1, 2, 3)).tolist(), labels.tolist()
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_study_s_validation_set_is_found_again(tmp_path: Path, cached: bool) -> None:
+    write_tiny(tmp_path / "data")
+    training = Training(validation=0.2, seed=3)
+    cache = tmp_path / "cache"
+    prepared = prepare_training_set(TINY, training, data_dir=tmp_path / "data", cache=cache)
+    images, labels = find_validation_set(
+        TINY,
+        training,
+        data_dir=tmp_path / ("nothing" if cached else "data"),
+        cache=cache if cached else tmp_path / "empty",
+        fingerprint=prepared.fingerprint,
+    )
+    assert (images.sum((1, 2, 3)).tolist(), labels.tolist()) == validation_of(prepared)
+    assert not (tmp_path / "empty").exists()
+
+
+def test_other_images_than_the_study_s_are_not_taken_for_its_own(tmp_path: Path) -> None:
+    write_tiny(tmp_path)
+    with pytest.raises(DataError, match="is not what the study was trained on"):
+        find_validation_set(
+            TINY, Training(validation=0.2), data_dir=tmp_path, cache=tmp_path, fingerprint="other"
+        )
+
+
+def test_images_that_are_not_there_are_not_downloaded(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="`hpsearch data get tiny`"):
+        find_validation_set(
+            TINY, Training(validation=0.2), data_dir=tmp_path, cache=tmp_path, fingerprint="any"
+        )
+    assert not list(tmp_path.iterdir())

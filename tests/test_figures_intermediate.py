@@ -3,6 +3,7 @@ from made_snapshots import COMPLETE, PRUNED, RUNNING, made_epochs, made_snapshot
 from hpsearch.figures.figure import NoFigure, StudyFigure
 from hpsearch.figures.intermediate import (
     Curve,
+    curves_to_draw,
     get_intermediate_info,
     intermediate_figure,
 )
@@ -28,13 +29,13 @@ def test_every_trial_has_its_curve_and_the_best_is_known() -> None:
     info = get_intermediate_info(made_snapshot(TRIALS, EPOCHS))
     assert info.curves[0] == Curve(0, "pruned", [1, 2], [0.1, 0.2])
     assert [curve.trial for curve in info.curves] == [0, 1, 2, 3, 4]
-    assert (info.best, info.left_out) == (3, 0)
+    assert info.best == 3
 
 
-def test_where_there_is_no_room_the_oldest_pruned_trials_are_left_out() -> None:
-    info = get_intermediate_info(made_snapshot(TRIALS, EPOCHS), most_points=7)
-    assert [curve.trial for curve in info.curves] == [1, 2, 3, 4]
-    assert info.left_out == 1
+def test_where_there_is_no_room_pruned_and_older_trials_are_left_out() -> None:
+    info = get_intermediate_info(made_snapshot(TRIALS, EPOCHS))
+    drawn = [[c.trial for c in curves_to_draw(info, most_points=n)] for n in (2, 5, 7, 9)]
+    assert drawn == [[3], [1, 3, 4], [1, 2, 3, 4], [0, 1, 2, 3, 4]]
 
 
 def test_pruned_trials_are_one_faint_trace_with_gaps() -> None:

@@ -75,3 +75,10 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         fail_half_way()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("study", "file"), [("cnn-a_1.b", "cnn-a_1.b.html"), ("../<b>/x", "..__b__x.html")]
+)
+def test_a_page_stays_in_its_folder_whatever_the_study_is_called(study: str, file: str) -> None:
+    assert Home(Path("runs")).report(study) == Path("runs") / "reports" / file

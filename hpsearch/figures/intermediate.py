@@ -9,7 +9,7 @@ from hpsearch.figures.snapshot import Snapshot, outcome
 from hpsearch.figures.theme import BLUE, FAINT, ORANGE, VERMILLION, themed
 
 NAME, TITLE = "intermediate", "Every trial, epoch by epoch"
-MOST_POINTS = 20_000  # drawn; beyond them the oldest pruned trials are left out first
+MOST_POINTS = 20_000  # that are drawn
 
 
 class Curve(NamedTuple):
@@ -22,38 +22,44 @@ class Curve(NamedTuple):
 
 
 class IntermediateInfo(NamedTuple):
-    """The curves that are drawn."""
+    """All curves."""
 
     objective: str
     curves: list[Curve]  # by number
     best: int | None  # the best complete trial
-    left_out: int  # curves
 
 
-def get_intermediate_info(
-    snapshot: Snapshot, *, most_points: int = MOST_POINTS
-) -> IntermediateInfo:
-    """The curves, complete and running trials first where there is no room for all."""
+def get_intermediate_info(snapshot: Snapshot) -> IntermediateInfo:
+    """The curve of every trial that has had an epoch."""
     curves = []
     for trial in snapshot.trials:
         if epochs := snapshot.epochs(trial.number):
             numbers = [metrics.epoch for metrics in epochs]
             values = [metrics.value_of(snapshot.objective) for metrics in epochs]
             curves.append(Curve(trial.number, outcome(trial), numbers, values))
+    best = snapshot.ranked[0].number if snapshot.ranked else None
+    return IntermediateInfo(snapshot.objective, curves, best)
+
+
+def curves_to_draw(info: IntermediateInfo, *, most_points: int = MOST_POINTS) -> list[Curve]:
+    """As many as there is room for: the best, then those not pruned, then the newest."""
     kept, points = [], 0
-    for curve in sorted(curves, key=lambda c: (c.outcome == "pruned", -c.trial)):
+    order = sorted(
+        info.curves, key=lambda c: (c.trial != info.best, c.outcome == "pruned", -c.trial)
+    )
+    for curve in order:
         points += len(curve.epochs)
         if points > most_points:
             break
         kept.append(curve)
-    best = snapshot.ranked[0].number if snapshot.ranked else None
-    return IntermediateInfo(snapshot.objective, sorted(kept), best, len(curves) - len(kept))
+    return sorted(kept)
 
 
 def plot_intermediate(info: IntermediateInfo) -> go.Figure:
     """Curves by outcome: pruned ones pale, the best strong."""
-    best = [curve for curve in info.curves if curve.trial == info.best]
-    others = [curve for curve in info.curves if curve.trial != info.best]
+    curves = curves_to_draw(info)
+    best = [curve for curve in curves if curve.trial == info.best]
+    others = [curve for curve in curves if curve.trial != info.best]
     figure = go.Figure()
     for name, line in (
         ("pruned", {"color": FAINT, "width": 1}),
@@ -99,7 +105,12 @@ def intermediate_figure(snapshot: Snapshot) -> Shown:
         f"{info.objective} by epoch of {len(info.curves)} trials, those that were pruned in grey; "
         f"the longest trained for {longest} epochs."
     )
-    note = f"The {info.left_out:,} oldest pruned trials are left out." if info.left_out else ""
+    left_out = len(info.curves) - len(curves_to_draw(info))
+    note = (
+        f"{left_out:,} trials are in the data and not in the figure, pruned and older ones first."
+        if left_out
+        else ""
+    )
     rows: list[tuple[object, ...]] = [
         (curve.trial, curve.outcome, epoch, value)
         for curve in info.curves

@@ -55,5 +55,5 @@ def parallel_figure(snapshot: Snapshot) -> Shown:
         columns_of(info),
         rows_of(info),
         note_on(info),
-        min_width=110 * (len(info.names) + 2),
+        min_width=90 + 88 * (len(info.names) + 1),
     )

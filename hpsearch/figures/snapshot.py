@@ -14,7 +14,6 @@ from hpsearch.catalogue import DATASETS
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
 from hpsearch.report.status import document_of
-from hpsearch.report.trials import outcome_of
 from hpsearch.storage.record import (
     SPLIT,
     FinishedTraining,
@@ -141,11 +140,6 @@ def outcome(trial: FrozenTrial) -> str:
     """Complete, pruned, failed, running, waiting: the colour that a trial has."""
     words = {TrialState.FAIL: "failed"}
     return words.get(trial.state, trial.state.name.lower())
-
-
-def detail(trial: FrozenTrial) -> str:
-    """The trial's outcome with its own word for it: diverged, timeout, out-of-memory."""
-    return outcome_of(trial)
 
 
 def in_utc(local: datetime | None) -> datetime | None:

@@ -41,7 +41,7 @@ def trial_rows(record: StudyRecord, *, objective: Objective) -> list[TrialRow]:
 def _row(trial: FrozenTrial, epochs: list[EpochMetrics], objective: Objective) -> TrialRow:
     return TrialRow(
         trial=trial.number,
-        outcome=outcome_of(trial),
+        outcome=_outcome(trial),
         value=best_epoch(epochs, objective=objective).value_of(objective) if epochs else None,
         epochs=len(epochs),
         duration_s=sum(metrics.duration_s for metrics in epochs),
@@ -52,8 +52,7 @@ def _row(trial: FrozenTrial, epochs: list[EpochMetrics], objective: Objective) -
     )
 
 
-def outcome_of(trial: FrozenTrial) -> str:
-    """The word for what became of a trial, or for where it is."""
+def _outcome(trial: FrozenTrial) -> str:
     state = trial.state.name.lower()
     if trial.state in (TrialState.RUNNING, TrialState.WAITING):
         return state
