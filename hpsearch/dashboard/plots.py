@@ -24,8 +24,9 @@ Maker = Callable[[Snapshot], go.Figure | None]
 
 
 def _intermediate(snapshot: Snapshot) -> go.Figure | None:
-    info = intermediate.get_intermediate_info(snapshot, most_points=MOST_POINTS)
-    return intermediate.plot_intermediate(info) if info.curves else None
+    info = intermediate.get_intermediate_info(snapshot)
+    fewer = info._replace(curves=intermediate.curves_to_draw(info, most_points=MOST_POINTS))
+    return intermediate.plot_intermediate(fewer) if info.curves else None
 
 
 def _timeline(snapshot: Snapshot) -> go.Figure | None:
