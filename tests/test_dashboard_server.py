@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -53,7 +54,11 @@ def hpsearch(*words: str, ends: int | None = None) -> Iterator[subprocess.Popen[
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            status = process.wait()
+            try:
+                status = process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
     if ends is not None:
         assert status == ends
 
@@ -79,8 +84,8 @@ def dashboard(home: Home) -> Iterator[str]:
 
     def answers() -> bool:
         try:
-            urlopen(address).close()
-        except URLError:
+            urlopen(address, timeout=30).close()
+        except OSError:
             return False
         return True
 
@@ -91,7 +96,7 @@ def dashboard(home: Home) -> Iterator[str]:
 
 def asked(address: str) -> Any:
     """What the dashboard tells its page of the study."""
-    with urlopen(f"{address}/api/studies/1") as answer:
+    with urlopen(f"{address}/api/studies/1", timeout=30) as answer:
         return json.load(answer)
 
 
@@ -104,9 +109,31 @@ def study_file(home: Home, tmp_path: Path) -> Path:
     return path
 
 
+def test_a_dashboard_that_is_asked_all_the_time_ends_at_the_first_signal(
+    study_file: Path, home: Home
+) -> None:
+    def ask(address: str, over: Event) -> None:
+        while not over.is_set():
+            with suppress(OSError, HTTPException):
+                urlopen(f"{address}/api/studies/1", timeout=5).close()
+
+    over = Event()
+    asking = []
+    try:
+        with dashboard(home) as address:  # which waits for its end
+            asking = [Thread(target=ask, args=(address, over)) for _ in range(3)]
+            for thread in asking:
+                thread.start()
+            time.sleep(2)
+    finally:
+        over.set()
+        for thread in asking:
+            thread.join()
+
+
 def test_the_dashboard_serves_the_study_with_its_note(study_file: Path, home: Home) -> None:
     with dashboard(home) as address:
-        with urlopen(f"{address}/api/studies") as answer:
+        with urlopen(f"{address}/api/studies", timeout=30) as answer:
             studies = json.load(answer)["study_summaries"]
         assert [study["study_name"] for study in studies] == ["small"]
         assert "8 of 8 trials finished" in asked(address)["note"]["body"]
@@ -189,7 +216,7 @@ def see_a_trial(page: "Page", address: str) -> None:
     page.get_by_text(f"trial-{number}-epochs.csv").wait_for()
     (csv,) = (a for a in trial["artifacts"] if a["filename"] == f"trial-{number}-epochs.csv")
     path = f"{address}/artifacts/{study_id}/{trial['trial_id']}/{csv['artifact_id']}"
-    with urlopen(path) as answer:
+    with urlopen(path, timeout=30) as answer:
         lines = answer.read().decode().splitlines()
     assert lines[0].startswith("epoch,loss,accuracy,val_loss,val_accuracy,")
     assert len(lines) > 1

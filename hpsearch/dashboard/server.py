@@ -1,8 +1,10 @@
 """optuna-dashboard on a study database."""
 
 import socket
+from functools import partial
+from threading import Thread
 
-from hpsearch.errors import UserError
+from hpsearch.errors import RunFailedError, UserError
 from hpsearch.home import Home
 from hpsearch.output import say
 from hpsearch.storage.database import Database
@@ -14,6 +16,7 @@ def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> 
     Raises:
         UserError: there is no such address, or it is taken.
         DatabaseError: the database is read-only, and optuna-dashboard writes to it.
+        RunFailedError: the server ended by itself.
     """
     database.check_writable()
     try:
@@ -27,4 +30,9 @@ def serve_dashboard(database: Database, *, home: Home, host: str, port: int) -> 
 
     home.artifact_store.mkdir(parents=True, exist_ok=True)
     storage = get_storage(database.storage)  # remembers finished trials from one poll to the next
-    run_server(storage, host, port, FileSystemArtifactStore(home.artifact_store))
+    # in a thread of its own: an interruption in the middle of an answer would be swallowed there
+    serve = partial(run_server, storage, host, port, FileSystemArtifactStore(home.artifact_store))
+    server = Thread(target=serve, daemon=True)
+    server.start()
+    server.join()
+    raise RunFailedError("the dashboard's server has ended")
