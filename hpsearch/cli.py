@@ -28,7 +28,8 @@ def _status() -> int:
 
     try:
         status: int = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started this
+            sys.stdout.flush()
         return status
     except InterruptedRunError as error:
         ignore_signals()

@@ -141,7 +141,7 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
         StudyFileError: the file cannot be read, or anything in it is not allowed.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return parse_study(content, name=path.stem if name is None else name)
     except OSError as error:
         raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from None

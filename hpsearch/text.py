@@ -2,7 +2,7 @@
 
 import re
 
-_PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\bpassword=)[^&\s]*")
+_PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\b\w*password=)[^&\s]*")
 
 
 def one_line(text: str) -> str:

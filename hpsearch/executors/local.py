@@ -243,7 +243,8 @@ def _start(device: str) -> _Process:
         # the worker sees its own GPU only, so that nothing of it can land on another
         environment["CUDA_VISIBLE_DEVICES"] = _physical_gpu(int(device.removeprefix("cuda:")))
         visible = "cuda:0"
-    command = [sys.executable, "-m", "hpsearch.executors.worker", str(theirs.fileno()), visible]
+    words = [str(theirs.fileno()), visible, str(os.getpid())]
+    command = [sys.executable, "-m", "hpsearch.executors.worker", *words]
     popen = subprocess.Popen(
         command,
         env=environment,

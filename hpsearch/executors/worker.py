@@ -1,115 +1,35 @@
-"""A worker process: `python -m hpsearch.executors.worker FD DEVICE`, started by `local`.
+"""A worker process: `python -m hpsearch.executors.worker FD DEVICE SEARCH`, started by `local`.
 
-It knows nothing of Optuna or of the database. It takes tasks from a connection and sends events;
-when the connection breaks, because the search is gone however it died, the process ends at once.
-On Linux the kernel ends it, too, should it hang where Python cannot notice.
+FD is its end of the connection, SEARCH the process that has the other. The worker ends with its
+search however that died, from its first moment on: before PyTorch is imported, which takes seconds,
+and should it hang where Python cannot notice, the kernel ends it (on Linux).
 """
 
 import ctypes
 import os
-import queue
 import signal
 import sys
-import threading
 from multiprocessing.connection import Connection
 
-from hpsearch.data.tensors import DeviceData, load_device_data
-from hpsearch.data.training_set import TrainingSet
-from hpsearch.executors.messages import (
-    Answer,
-    Command,
-    EpochFinished,
-    Event,
-    Ready,
-    Task,
-    TrainingPaused,
-)
-from hpsearch.executors.task_run import TaskRun
-from hpsearch.training.device import prepare_device
-
-# A worker waits for an answer to an epoch at most this share of the epoch's time, then goes on:
-# long epochs are not trained in vain, short ones are not held up.
-_ANSWER_SHARE = 0.05
-_ORPHANED = 1
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
-
-
-class Worker:
-    """The worker's side of the connection."""
-
-    def __init__(self, connection: Connection, *, device: str) -> None:
-        self._connection = connection
-        self._device = prepare_device(device)
-        self._inbox: queue.Queue[Task | Command] = queue.Queue()
-        self._data: dict[TrainingSet, DeviceData] = {}  # of the last study only
-
-    def run(self) -> None:
-        """Do tasks until the connection ends."""
-        threading.Thread(target=self._receive, daemon=True).start()
-        self._send(Ready())
-        while True:
-            message = self._inbox.get()
-            if isinstance(message, Task):  # an answer that came after its task's end is void
-                self._do(message)
-
-    def _receive(self) -> None:
-        """Fill the inbox; a broken connection means that nobody waits for this process."""
-        while True:
-            try:
-                self._inbox.put(self._connection.recv())
-            except (EOFError, OSError):
-                os._exit(_ORPHANED)
-
-    def _send(self, event: Event | Ready) -> None:
-        """Send to the search; without it there is no more to do, and nobody to tell."""
-        try:
-            self._connection.send(event)
-        except OSError:
-            os._exit(_ORPHANED)
-
-    def _do(self, task: Task) -> None:
-        run = TaskRun(task, self._load(task.plan.training_set), device=self._device)
-        for event in run.events():
-            self._send(event)
-            if not isinstance(event, EpochFinished):
-                continue
-            answer = self._answer(wait_s=_ANSWER_SHARE * event.metrics.duration_s)
-            if answer == "pause":
-                last_words: list[Event] = [*run.save_checkpoint(), TrainingPaused(task.key)]
-                for last in last_words:
-                    self._send(last)
-            if answer != "continue":
-                return
-
-    def _answer(self, *, wait_s: float) -> Answer:
-        """The gravest of the answers that are in, waiting a little for the first."""
-        answer: Answer = "continue"
-        while True:
-            try:
-                message = self._inbox.get(timeout=wait_s)
-            except queue.Empty:
-                return answer
-            assert isinstance(message, Command), "a task for a worker that has one"
-            if message.answer != "continue":
-                return message.answer
-            wait_s = 0.0
-
-    def _load(self, training_set: TrainingSet) -> DeviceData:
-        if training_set not in self._data:
-            self._data = {training_set: load_device_data(training_set, device=self._device)}
-        return self._data[training_set]
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+_ORPHANED = 1
 
 
 def main() -> None:
     """Take the connection from the inherited file descriptor and work."""
-    _end_with_parent()
-    fd, device = int(sys.argv[1]), sys.argv[2]
-    Worker(Connection(fd), device=device).run()
+    fd, device, search = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    _end_with(search)
+    from hpsearch.executors.task_loop import TaskLoop  # with PyTorch
+
+    TaskLoop(Connection(fd), device=device).run()
+
+
+def _end_with(search: int) -> None:
+    """Have the kernel end this process when the one that started it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != search:  # it was gone before
+        os._exit(_ORPHANED)
 
 
 if __name__ == "__main__":

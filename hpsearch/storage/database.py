@@ -116,6 +116,8 @@ def sqlite_path(url: str) -> Path | None:
     except (ArgumentError, ValueError):  # of a port, say
         raise DatabaseError(f"--storage {shown(url)!r} is not a database URL; {_URLS}") from None
     backend = parsed.get_backend_name()
+    if parsed.host and "@" in parsed.host:  # the end of a password, which a driver would repeat
+        raise DatabaseError(f"--storage {shown(url)!r}: an @ in a password is written %40")
     if backend == "sqlite" and parsed.host:
         raise DatabaseError(f"--storage {shown(url)!r}: SQLite has no hosts; {_URLS}")
     if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):

@@ -21,6 +21,7 @@ from hpsearch.text import shown
 
 _OURS = (IntegrityError, ProgrammingError, DataError)  # a fault of the program, not a mishap
 _CARRY_ON = "the same command carries on"
+_MALFORMED = "malformed"  # SQLite's word for a file that something else has written to
 
 
 @contextmanager
@@ -47,6 +48,8 @@ def open_for_run(url: str) -> Iterator[Database]:
 def _told(database: Database, reason: str) -> str:
     if database.is_in_place():
         url = shown(database.url)
+        if _MALFORMED in reason:
+            return f"{url}: {reason}; what can be saved of it is what a backup or `.recover` gives"
         return f"{url}: {reason}; nothing recorded is lost, and once that is mended, {_CARRY_ON}"
     path = sqlite_path(database.url)
     assert path is not None
