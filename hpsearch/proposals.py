@@ -17,10 +17,12 @@ from optuna.trial import Trial, TrialState
 
 from hpsearch.configuration import Configuration
 from hpsearch.errors import InfeasibleConfigurationError
+from hpsearch.samplers import build_sampler
 from hpsearch.space import Scalar
 from hpsearch.spec import LARGEST_GRID, StudySpec
 from hpsearch.storage.record import CONFIGURATION, OUTCOME, REASON, is_duplicate
 
+_BEGUN_ANEW = ("random", "tpe", "grid")  # samplers that are made for every trial
 _REPEATS_BEFORE_HELP = 1
 _DRAWS_BEFORE_GIVING_UP = 1_000  # of random configurations of a space too large to list
 
@@ -61,7 +63,6 @@ class Proposals:
                 self._running.append(trial._trial_id)
             elif identity and trial.state != TrialState.FAIL and not is_duplicate(trial):
                 self._seen[identity] = trial.number
-        self._random = random.Random(spec.training.seed)
 
     @property
     def is_exhausted(self) -> bool:
@@ -106,11 +107,27 @@ class Proposals:
             needs_help = is_grid or repeats >= _REPEATS_BEFORE_HELP
             if self.is_exhausted or (needs_help and not self._enqueue_untried(repeated)):
                 return Exhausted()
-            trial = self._study.ask()
+            trial = self._ask()
             admitted = self._admit(trial)
             if admitted is not None:
                 return admitted
             repeated, repeats = trial.params, repeats + 1
+
+    def _ask(self) -> Trial:
+        """A trial whose values depend on the seed, its number, and the trials before it.
+
+        So a search that was interrupted proposes what it would have proposed. The samplers that are
+        slow to begin anew draw fresh numbers in each run.
+        """
+        settings = self._spec.search.sampler
+        if settings.name in _BEGUN_ANEW:
+            number, seed = self._next_number, self._spec.training.seed
+            self._study.sampler = build_sampler(settings, seed=seed, number=number)
+        return self._study.ask()
+
+    @property
+    def _next_number(self) -> int:
+        return len(self._study.get_trials(deepcopy=False))
 
     def _admit(self, trial: Trial) -> Proposal | Refusal | None:
         """Resolve a trial's values; None for a repeat, which is told as one."""
@@ -154,8 +171,9 @@ class Proposals:
 
     def _random_untried(self) -> dict[str, Scalar] | None:
         """One drawn from a space that is too large to list."""
+        generator = random.Random(f"{self._spec.training.seed} {self._next_number}")
         for _ in range(_DRAWS_BEFORE_GIVING_UP):
-            values = self._spec.space.draw(self._random)
+            values = self._spec.space.draw(generator)
             with contextlib.suppress(InfeasibleConfigurationError):
                 if self._spec.identity(values) not in self._seen:
                     return values

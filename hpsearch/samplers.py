@@ -7,18 +7,15 @@ from hpsearch import algorithms
 from hpsearch.storage.experimental import experimental_features
 
 
-def build_sampler(
-    settings: algorithms.Sampler, *, seed: int, num_trials: int
-) -> samplers.BaseSampler:
-    """The sampler of a study.
+def build_sampler(settings: algorithms.Sampler, *, seed: int, number: int) -> samplers.BaseSampler:
+    """The sampler of a study, from one of its trials on.
 
     Args:
         settings: the study file's.
         seed: the study's seed.
-        num_trials: the trials that the study already has. A continued search draws fresh numbers
-            instead of those that it began with.
+        number: the trial that it proposes first.
     """
-    fresh = int(np.random.SeedSequence([seed, num_trials]).generate_state(1)[0])
+    fresh = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     with experimental_features():
         match settings:
             case algorithms.Tpe():

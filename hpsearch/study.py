@@ -96,7 +96,7 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
     study.sampler = build_sampler(
         spec.search.sampler,
         seed=spec.training.seed,
-        num_trials=len(study.get_trials(deepcopy=False)),
+        number=len(study.get_trials(deepcopy=False)),
     )
     return study
 

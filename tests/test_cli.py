@@ -1,3 +1,4 @@
+import shlex
 import signal
 import subprocess
 import sys
@@ -42,3 +43,10 @@ def test_a_full_disk_behind_stdout_is_one_line() -> None:
         )
     assert end.returncode == 1
     assert end.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_command_may_be_started_without_stdout_or_stderr(closed: str) -> None:
+    command = f"exec {shlex.join(HPSEARCH)} data list {closed}>&-"
+    end = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (end.returncode, end.stderr) == (0, "")

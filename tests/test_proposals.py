@@ -1,6 +1,8 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 from small_studies import FakeExecutor, bench, small_study, trained
 
@@ -157,3 +159,21 @@ def test_an_infeasible_trial_left_running_is_refused_when_taken_over(home: Home)
         study.record.study.enqueue_trial({"conv.kernel": 9, "learning_rate": 0.001})
         study.record.study.ask()
         assert isinstance(Proposals(study.spec, study.record.study).take_over(), Refusal)
+
+
+@pytest.mark.parametrize("sampler", ["random", {"name": "tpe", "n_startup_trials": 3}])
+def test_an_interrupted_search_proposes_what_it_would_have_proposed(
+    sampler: Any, tmp_path: Path
+) -> None:
+    def proposed(home: Home, *, runs: list[int]) -> list[dict[str, Any]]:
+        spec = small_study(search={"sampler": sampler})
+        with bench(home, spec) as study:
+            for trials in runs:
+                script = FakeExecutor(lambda task: trained(task.key, 1 / (2 + task.key.trial)))
+                study.record.study.sampler = RandomSampler()  # a run has its own
+                study.search(script).run(trials=trials, timeout_s=None)
+            return [trial.params for trial in study.record.study.trials]
+
+    undisturbed = proposed(Home(tmp_path / "one"), runs=[8])
+    assert proposed(Home(tmp_path / "many"), runs=[1, 2, 5, 6, 8]) == undisturbed
+    assert len({str(params) for params in undisturbed}) == 8

@@ -59,22 +59,22 @@ def test_every_sampler_searches(sampler: dict[str, Any], space: dict[str, Any], 
     ids=lambda value: value["name"] if isinstance(value, dict) else "",
 )
 def test_a_sampler_is_optunas_of_that_name(sampler: dict[str, Any], kind: type) -> None:
-    assert type(build_sampler(settings_of(sampler), seed=0, num_trials=0)) is kind
+    assert type(build_sampler(settings_of(sampler), seed=0, number=0)) is kind
 
 
-def draw(*, seed: int, num_trials: int) -> list[float]:
-    sampler = build_sampler(Random(), seed=seed, num_trials=num_trials)
+def draw(*, seed: int, number: int) -> list[float]:
+    sampler = build_sampler(Random(), seed=seed, number=number)
     study = optuna.create_study(sampler=sampler)
     return [study.ask().suggest_float("x", 0, 1) for _ in range(3)]
 
 
 def test_a_search_draws_the_same_numbers_for_the_same_seed_only() -> None:
-    assert draw(seed=1, num_trials=0) == draw(seed=1, num_trials=0)
-    assert draw(seed=1, num_trials=0) != draw(seed=2, num_trials=0)
+    assert draw(seed=1, number=0) == draw(seed=1, number=0)
+    assert draw(seed=1, number=0) != draw(seed=2, number=0)
 
 
-def test_a_continued_search_draws_fresh_numbers() -> None:
-    assert draw(seed=1, num_trials=0) != draw(seed=1, num_trials=3)
+def test_every_trial_has_numbers_of_its_own() -> None:
+    assert draw(seed=1, number=0) != draw(seed=1, number=3)
 
 
 def test_a_continued_sequence_goes_on_where_it_was(home: Home) -> None:

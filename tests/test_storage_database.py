@@ -235,6 +235,13 @@ def test_a_url_that_makes_no_sense_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_at_sign_in_a_password_is_named_and_not_repeated() -> None:
+    with pytest.raises(DatabaseError, match="an @ in a password is written %40") as error:
+        sqlite_path("postgresql+psycopg://u:SECR@ETPW@127.0.0.1:1/db")
+    assert "SECR" not in str(error.value)
+    assert "ETPW" not in str(error.value)
+
+
 def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
     url = "postgresql+psycopg://me:secret@127.0.0.1:1/db"
     with pytest.raises(

@@ -232,7 +232,7 @@ def _time_optuna(home: Home, spec: StudySpec) -> dict[str, list[float]]:
         study = optuna.load_study(
             study_name=_STUDY,
             storage=database.storage,
-            sampler=build_sampler(spec.search.sampler, seed=spec.training.seed, num_trials=0),
+            sampler=build_sampler(spec.search.sampler, seed=spec.training.seed, number=0),
             pruner=build_pruner(spec.search.pruner, epochs=spec.training.epochs),
         )
         study.get_trials(deepcopy=False)  # Optuna keeps those that it has seen finished
