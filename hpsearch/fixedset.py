@@ -72,8 +72,8 @@ def _parse_configuration(
     image_shape: tuple[int, int, int],
 ) -> NamedConfiguration:
     key = f"configurations.{name}"
-    if not name.isprintable() or not name.strip() or len(name) > _LONGEST_NAME:
-        problem = f"a name has 1 to {_LONGEST_NAME} printable characters"
+    if not name.isprintable() or not name or name != name.strip() or len(name) > _LONGEST_NAME:
+        problem = f"a name has 1 to {_LONGEST_NAME} printable characters, no blank at its ends"
         raise MistakeError(key, problem)
     if not isinstance(table, dict):
         raise MistakeError(key, f"{written(table)} is not a table; write [{key}]")

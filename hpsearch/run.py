@@ -261,7 +261,7 @@ class _Run:
             self._checked = now
             self._lease.check()
             self._record.renew_run(self._run_id)
-        self._board.refresh_if_due()
+            self._board.refresh_if_due()
 
     def _environment(self, placement: Placement) -> dict[str, Any]:
         request = self._request

@@ -112,7 +112,7 @@ def test_the_terminal_shows_tables_and_the_test(compare: Compare) -> None:
 def test_the_page_is_written_beside_what_is_printed(compare: Compare, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     answer = compare("narrow", "wide", "--html", str(path))
-    assert answer.out == compare("narrow", "wide").out
+    assert answer.out == f"{compare('narrow', 'wide').out}page: {path}\n"
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

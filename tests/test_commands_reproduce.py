@@ -81,3 +81,16 @@ def test_a_study_that_fails_does_not_keep_the_others_from_running(hpsearch: Comm
     assert by_study["broken"] == ""
     assert float(by_study["tiny"]) > 0
     assert "not tested yet" in answer.out
+
+
+def test_a_study_that_was_run_with_another_file_is_shown_and_the_others_are_run(
+    hpsearch: CommandLine,
+) -> None:
+    assert hpsearch("run", "--study", "tiny", "--workers", "0").status == 0
+    Path("studies/tiny.toml").write_text(FILE.format(rate=0.02))
+    Path("studies/zebra.toml").write_text(FILE.format(rate=0.01))
+    answer = hpsearch("reproduce", "--workers", "0")
+    assert answer.status == 0
+    assert "'tiny' was started with another file" in answer.err
+    found = {row["study"]: (row["ours"] != "", row["trimmed"]) for row in table()}
+    assert found == {"tiny": (True, "run with another study file"), "zebra": (True, "")}

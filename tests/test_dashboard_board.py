@@ -178,7 +178,7 @@ def test_an_interrupted_run_says_so_in_its_note(tmp_path: Path) -> None:
         note = get_note(record.database.load_study("small"))
     assert "**Interrupted** as of" in note
     assert "1 of 3 trials finished: 1 complete, 0 pruned, 0 failed; 1 cut off" in note
-    assert "To carry on: `hpsearch " in note
+    assert "To carry on: `hpsearch" in note
 
 
 def test_a_run_that_fails_says_so_in_its_note(tmp_path: Path) -> None:

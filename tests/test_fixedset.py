@@ -100,6 +100,7 @@ def test_what_decides_its_numbers_may_not(path: str, value: Any, difference: str
         ("configurations", 3, "configurations: a fixed set needs at least one table"),
         ("configurations__small", 3, "configurations.small: 3 is not a table"),
         ("configurations__ ", {"model": "mlp"}, "a name has 1 to 60 printable characters"),
+        ("configurations__a ", {"model": "mlp"}, "no blank at its ends"),
         ("configurations__a\nb", {"model": "mlp"}, "a name has 1 to 60 printable characters"),
         (f"configurations__{'x' * 61}", {"model": "mlp"}, "a name has 1 to 60 printable"),
         ("configurations__new", {}, "configurations.new.model: is missing"),

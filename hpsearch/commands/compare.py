@@ -54,3 +54,5 @@ def compare(
         print_csv(comparison_csv(comparison), to=csv)
     else:
         print_comparison(stdout(), comparison)
+        if html is not None:
+            typer.echo(f"page: {html}")

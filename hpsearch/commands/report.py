@@ -51,11 +51,14 @@ def report(
     from hpsearch.pages.contents import read_contents
     from hpsearch.pages.set_page import SetContents, render_set_page
     from hpsearch.pages.study_page import layers_csv, render_study_page
+    from hpsearch.report.status import is_fixed_set
 
     numbers = _image_numbers(images)
     _check_paths(output, [folder for folder in (figures, csv) if folder is not None])
     place = Home(home)
     with stored_study(study, home, storage) as record:
+        if numbers is not None and is_fixed_set(record):
+            raise UserError("--images is for the winner of a search; a fixed set has none")
         contents = read_contents(record, home=place, data_dir=data_dir, images=numbers)
     drawn = [figure for figure in contents.figures if isinstance(figure, StudyFigure)]
     files = draw_files(drawn, image_format=format_) if figures is not None else {}

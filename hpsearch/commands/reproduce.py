@@ -1,6 +1,6 @@
 """`hpsearch reproduce`: the write-ups' experiments, one after the other, and one page of them."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,8 @@ from hpsearch.commands.options import (
 )
 from hpsearch.commands.stored import database_url
 from hpsearch.errors import (
+    ChangedStudyError,
+    MissingDatabaseError,
     RunFailedError,
     UnknownStudyError,
 )
@@ -90,12 +92,16 @@ def reproduce(
             watch_run(request)
         except RunFailedError as error:
             say(f"study {spec.name}: {error}")
-        figures = _figures(url, specs, words)
-        page.parent.mkdir(parents=True, exist_ok=True)
-        write_text(page.with_suffix(".csv"), published_csv(figures))
-        write_text(page, render_published_page(figures, descriptions))
+        except ChangedStudyError as error:
+            say(f"{error} with `hpsearch run`; until then what is stored is shown")
+            words[name] = "run with another study file"
+        finally:  # also when it is interrupted
+            figures = _figures(url, specs, words)
+            page.parent.mkdir(parents=True, exist_ok=True)
+            write_text(page.with_suffix(".csv"), published_csv(figures))
+            write_text(page, render_published_page(figures, descriptions))
     print_published(stdout(), figures)
-    typer.echo(f"all published figures: {page}")
+    typer.echo(f"all published figures: {page} and {page.with_suffix('.csv').name}")
     untested = {row.study for row in figures if row.ours is None and row.figure in _TESTED}
     if untested:
         raise RunFailedError(f"not all could be tested: {', '.join(sorted(untested))}")
@@ -120,8 +126,11 @@ def _figures(
     from hpsearch.storage.database import open_database
     from hpsearch.storage.record import StudyRecord
 
-    with closing(open_database(url, create=False)) as database:
-        stored = set(database.study_names())
+    with ExitStack() as stack:
+        stored: set[str] = set()
+        with suppress(MissingDatabaseError):
+            database = stack.enter_context(closing(open_database(url, create=False)))
+            stored = set(database.study_names())
         return [
             figure
             for name, spec in specs.items()
