@@ -22,7 +22,7 @@ from hpsearch.output import print_json, stdout
 
 def replay(
     study: StudyOption,
-    trial: Annotated[int, typer.Option(min=0, max=1_000_000_000, help="The trial's number.")],
+    trial: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The trial's number.")],
     device: DeviceOption = "auto",
     home: HomeOption = HOME,
     storage: StorageOption = None,
