@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.commands.options import HOME, HomeOption, JsonOption, StorageOption
+from hpsearch.commands.options import (
+    HOME,
+    CsvOption,
+    HomeOption,
+    JsonOption,
+    StorageOption,
+    refuse_two_formats,
+)
 from hpsearch.commands.stored import database_url
-from hpsearch.errors import UserError
 from hpsearch.home import Home
 from hpsearch.output import check_folder, print_csv, print_json, stdout, write_text
 
@@ -18,9 +24,7 @@ def compare(
         list[str],
         typer.Argument(help="Tested studies; of a fixed set STUDY:CONFIGURATION, or all of it."),
     ],
-    csv: Annotated[
-        str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
-    ] = None,
+    csv: CsvOption = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a self-contained page to a file, too.")
     ] = None,
@@ -35,8 +39,7 @@ def compare(
     from hpsearch.report.contenders import load_contenders
     from hpsearch.storage.database import open_database
 
-    if csv is not None and json_:
-        raise UserError("--csv and --json exclude each other")
+    refuse_two_formats(csv=csv, json_=json_)
     for path in (html, None if csv == "-" else csv):
         if path is not None:
             check_folder(Path(path))

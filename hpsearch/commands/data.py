@@ -1,7 +1,7 @@
 """`hpsearch data`: list the data sets, download and check one, look at one."""
 
 import os
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ from hpsearch.commands.options import (
     JsonOption,
     StorageOption,
 )
-from hpsearch.commands.stored import database_url
+from hpsearch.commands.stored import stored_study
 from hpsearch.errors import MissingDatabaseError, UnknownStudyError, UserError
 from hpsearch.home import Home
 from hpsearch.output import print_json, stdout
@@ -82,7 +82,7 @@ def data_show(
     info = dataset_info(name)
     training = Training()
     if study is not None:
-        training = _training_of(study, info.name, url=database_url(home, storage))
+        training = _training_of(study, info.name, home=home, storage=storage)
     if output is not None and not os.path.isdir(output):  # no error, however long the name
         raise UserError(f"{output}: there is no such folder")
     folder = output or Home(home).reports
@@ -100,24 +100,22 @@ def data_show(
         typer.echo(f"\nthe first 25 images: {first}\nten of each class: {by_class}")
 
 
-def _training_of(study: str, dataset: str, *, url: str) -> "Training":
+def _training_of(study: str, dataset: str, *, home: Path, storage: str | None) -> "Training":
     """The protocol of a study, stored or in a file, on this data set."""
-    spec = _spec_of(study, url=url)
+    spec = _spec_of(study, home, storage)
     if spec.dataset.name != dataset:
         raise UserError(f"study {spec.name!r} is on {spec.dataset.name}, not on {dataset}")
     return spec.training
 
 
-def _spec_of(study: str, *, url: str) -> "StudySpec":
+def _spec_of(study: str, home: Path, storage: str | None) -> "StudySpec":
     from hpsearch.report.status import stored_spec
     from hpsearch.spec import load_study_file
-    from hpsearch.storage.database import open_database
-    from hpsearch.storage.record import StudyRecord
     from hpsearch.studyfiles import find_study_file
 
     with (
         suppress(MissingDatabaseError, UnknownStudyError),
-        closing(open_database(url, create=False)) as database,
+        stored_study(study, home, storage) as record,
     ):
-        return stored_spec(StudyRecord.of(database, study))
+        return stored_spec(record)
     return load_study_file(find_study_file(study))

@@ -1,9 +1,11 @@
-"""The options that several commands share."""
+"""The options that several commands share, and what of them excludes what."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hpsearch.errors import UserError
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="HPSEARCH_HOME", help="Folder of all results.")
@@ -45,3 +47,13 @@ PlainOption = Annotated[
     ),
 ]
 HOME, DATA_DIR = Path("runs"), Path("data")
+
+
+def refuse_two_formats(*, csv: str | None, json_: bool) -> None:
+    """One command prints one thing on stdout.
+
+    Raises:
+        UserError: both formats are asked for.
+    """
+    if csv is not None and json_:
+        raise UserError("--csv and --json exclude each other")

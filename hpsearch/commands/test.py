@@ -17,9 +17,9 @@ from hpsearch.commands.options import (
     StudyOption,
     WorkersOption,
     WorkersPerGpuOption,
+    refuse_two_formats,
 )
 from hpsearch.commands.stored import database_url, stored_study
-from hpsearch.errors import UserError
 from hpsearch.home import Home
 from hpsearch.output import print_csv, print_json, stdout
 
@@ -44,8 +44,7 @@ def test(
     from hpsearch.report.tested import print_test, test_as_json, test_csv
     from hpsearch.storage.record import trials_to_test
 
-    if csv is not None and json_:
-        raise UserError("--csv and --json exclude each other")
+    refuse_two_formats(csv=csv, json_=json_)
     url = database_url(home, storage)
     with stored_study(study, home, storage) as record:
         untested = (

@@ -13,9 +13,10 @@ from hpsearch.commands.options import (
     JsonOption,
     StorageOption,
     StudyOption,
+    refuse_two_formats,
 )
 from hpsearch.commands.stored import stored_study
-from hpsearch.errors import NothingToShowError, UserError
+from hpsearch.errors import NothingToShowError
 from hpsearch.output import print_csv, print_json, stdout
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def top(
     from hpsearch.report.top import top_csv, top_rows
     from hpsearch.report.trials import trial_rows, trials_csv
 
-    if csv is not None and json_:
-        raise UserError("--csv and --json exclude each other")
+    refuse_two_formats(csv=csv, json_=json_)
     with stored_study(study, home, storage) as record:
         objective = document_of(record)["objective"]
         if all_:

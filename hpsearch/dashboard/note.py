@@ -17,8 +17,7 @@ from hpsearch.pages.question import (
     space_table,
 )
 from hpsearch.pages.table import Cell, PageTable, page_table
-from hpsearch.report.configurations import ConfigurationRow
-from hpsearch.report.configurations import configurations_table as configurations_as_table
+from hpsearch.report.configurations import ConfigurationRow, results_table
 from hpsearch.report.status import StudyStatus
 from hpsearch.report.terminal import saved_line, show_cell, tested_line
 from hpsearch.report.top import TopRow, parameter_names
@@ -126,7 +125,7 @@ def _top(info: NoteInfo) -> str:
 
 
 def _configurations(info: NoteInfo) -> str:
-    return _table(page_table(*configurations_as_table(list(info.configurations))))
+    return _table(page_table(*results_table(list(info.configurations))))
 
 
 def _question(document: Mapping[str, Any]) -> str:

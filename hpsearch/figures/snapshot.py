@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import optuna
@@ -140,8 +139,3 @@ def outcome(trial: FrozenTrial) -> str:
     """Complete, pruned, failed, running, waiting: the colour that a trial has."""
     words = {TrialState.FAIL: "failed"}
     return words.get(trial.state, trial.state.name.lower())
-
-
-def in_utc(local: datetime | None) -> datetime | None:
-    """A time of a FrozenTrial, which is local, as our tables have theirs: UTC without offset."""
-    return local and local.astimezone(UTC).replace(tzinfo=None)

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from hpsearch.figures.figure import NoFigure, Shown, StudyFigure
-from hpsearch.figures.snapshot import Snapshot, in_utc, outcome
+from hpsearch.figures.snapshot import Snapshot, outcome
 from hpsearch.figures.theme import INK, OUTCOME_COLORS, themed
 from hpsearch.records import TrainingKey
 from hpsearch.storage.record import Run
+from hpsearch.times import utc_of_trial
 
 NAME, TITLE = "timeline", "Timeline by worker"
 MOST_SPANS = 2_000  # drawn, the newest
@@ -117,12 +118,9 @@ def _trainings(
     found: dict[TrainingKey, tuple[datetime | None, str, datetime | None]] = {}
     for trial in snapshot.trials:
         if trial.datetime_start is not None:
-            end = in_utc(trial.datetime_complete)
-            found[TrainingKey("search", trial.number)] = (
-                end,
-                outcome(trial),
-                in_utc(trial.datetime_start),
-            )
+            end = trial.datetime_complete and utc_of_trial(trial.datetime_complete)
+            start = utc_of_trial(trial.datetime_start)
+            found[TrainingKey("search", trial.number)] = (end, outcome(trial), start)
     for key in snapshot.histories:
         if key.role != "search":
             training = snapshot.trainings.get(key)

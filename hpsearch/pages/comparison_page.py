@@ -1,11 +1,8 @@
 """The page of a comparison: figures, the paired tests, confusions and where they differ."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-import hpsearch
 from hpsearch.figures.comparison.comparison_figures import comparison_figures
-from hpsearch.figures.figure import StudyFigure
 from hpsearch.pages.render import render_page
 from hpsearch.pages.result import Headline
 from hpsearch.pages.table import PageTable, page_table
@@ -18,13 +15,12 @@ from hpsearch.report.comparison_tables import (
     figures_table,
     short_names,
     show_p_value,
-    show_spread,
+    spread_over,
     tests_table,
     verdict,
 )
 from hpsearch.report.contenders import Contender
 from hpsearch.report.paired_test import PairedTest
-from hpsearch.times import show_time
 
 _CARDS = 4  # contenders that have a headline each
 
@@ -65,9 +61,6 @@ def render_comparison_page(comparison: Comparison) -> str:
         time=shown.pop("time"),
         matrices=shown.pop("confusion"),
         difference_figures=list(shown.values()),
-        is_drawn=lambda figure: isinstance(figure, StudyFigure),
-        made=show_time(datetime.now(UTC).replace(tzinfo=None)),
-        version=hpsearch.__version__,
     )
 
 
@@ -92,7 +85,7 @@ def _headlines(comparison: Comparison, names: dict[str, str]) -> list[Headline]:
 def _card(contender: Contender, name: str) -> Headline:
     return Headline(
         name,
-        show_spread(contender.accuracy, contender),
+        spread_over(contender.accuracy, contender),
         f"test accuracy on {contender.dataset}; {contender.train_seconds:.1f} s of training, "
         f"{contender.num_parameters:,} parameters",
     )

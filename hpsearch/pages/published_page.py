@@ -1,16 +1,12 @@
 """The page of all published figures beside ours."""
 
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import NamedTuple
 
-import hpsearch
-from hpsearch.figures.figure import StudyFigure
 from hpsearch.figures.published import published_figure
 from hpsearch.pages.render import render_page
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.report.published import PublishedFigure
-from hpsearch.times import show_time
 
 
 class StudySection(NamedTuple):
@@ -41,9 +37,6 @@ def render_published_page(figures: list[PublishedFigure], descriptions: dict[str
         sentence=_sentence(figures, measured),
         accuracies=published_figure(figures),
         sections=sections,
-        is_drawn=lambda shown: isinstance(shown, StudyFigure),
-        made=show_time(datetime.now(UTC).replace(tzinfo=None)),
-        version=hpsearch.__version__,
     )
 
 

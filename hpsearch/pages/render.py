@@ -8,7 +8,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
+import hpsearch
+from hpsearch.figures.figure import StudyFigure
 from hpsearch.pages.pictures import data_uri
+from hpsearch.storage.database import utc_now
+from hpsearch.times import show_time
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -23,7 +27,13 @@ def render_page(template: str, **values: Any) -> str:
     environment.filters["plot_json"] = plot_json
     environment.filters["data_uri"] = data_uri
     environment.filters["breakable"] = breakable
-    return environment.get_template(template).render(plotly=Markup(get_plotlyjs()), **values)
+    return environment.get_template(template).render(
+        plotly=Markup(get_plotlyjs()),
+        is_drawn=lambda shown: isinstance(shown, StudyFigure),
+        made=show_time(utc_now()),
+        version=hpsearch.__version__,
+        **values,
+    )
 
 
 def breakable(name: str) -> Markup:

@@ -7,6 +7,7 @@ from hpsearch.figures.snapshot import Snapshot
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.records import sample_std
 from hpsearch.report.status import StudyStatus
+from hpsearch.report.terminal import show_spread
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def result_section(snapshot: Snapshot, status: StudyStatus) -> ResultSection:
         headlines.append(
             Headline(
                 "Test accuracy",
-                _spread(test.accuracy_mean, test.accuracy_std, test.seeds),
-                f"{over}; loss {_spread(test.loss_mean, test.loss_std, test.seeds)}",
+                show_spread(test.accuracy_mean, test.accuracy_std, test.seeds),
+                f"{over}; loss {show_spread(test.loss_mean, test.loss_std, test.seeds)}",
             )
         )
         sentences.append(f"Trial {test.trial} was chosen, retrained and tested.")
@@ -47,17 +48,13 @@ def result_section(snapshot: Snapshot, status: StudyStatus) -> ResultSection:
     return ResultSection(headlines, sentences, _winner_table(snapshot), _seed_table(snapshot))
 
 
-def _spread(mean: float, std: float, count: int) -> str:
-    return f"{mean:.4f} ± {std:.4f}" if count > 1 else f"{mean:.4f}"
-
-
 def _validation(snapshot: Snapshot, status: StudyStatus) -> list[Headline]:
     headlines = []
     values = snapshot.finalist_values(snapshot.winner)
     if values:
         what = f"{snapshot.objective} of trial {snapshot.winner} with {len(values)} fresh seeds"
         chosen = ", by which it was chosen" if snapshot.reading is not None else ""
-        mean = _spread(statistics.mean(values), sample_std(values), len(values))
+        mean = show_spread(statistics.mean(values), sample_std(values), len(values))
         headlines.append(Headline("Validation", mean, f"{what}{chosen}"))
     if status.best is not None:
         detail = f"{snapshot.objective} of trial {status.best.number}, a single training"

@@ -1,18 +1,14 @@
 """The page of a fixed set: its table beside what was published, its trainings, its confusions."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-import hpsearch
-from hpsearch.figures.figure import Shown, StudyFigure
+from hpsearch.figures.figure import Shown
 from hpsearch.figures.snapshot import Snapshot
 from hpsearch.pages.question import configurations_table, protocol_table, runs_table, shared_table
 from hpsearch.pages.render import render_page
 from hpsearch.pages.table import page_table
-from hpsearch.report.configurations import ConfigurationRow
-from hpsearch.report.configurations import configurations_table as result_table
+from hpsearch.report.configurations import ConfigurationRow, results_table
 from hpsearch.report.status import StudyStatus
-from hpsearch.times import show_time
 
 
 @dataclass(frozen=True)
@@ -40,16 +36,13 @@ def render_set_page(contents: SetContents) -> str:
         study=snapshot.name,
         description=snapshot.document["description"],
         sentences=_sentences(contents.status),
-        rows=page_table(*result_table(contents.rows)),
+        rows=page_table(*results_table(contents.rows)),
         results=contents.results,
         trainings=contents.trainings,
         configurations=configurations_table(snapshot.document),
         shared=shared_table(snapshot.document),
         protocol=protocol_table(snapshot.document),
         runs=runs_table(snapshot.runs),
-        is_drawn=lambda shown: isinstance(shown, StudyFigure),
-        made=show_time(datetime.now(UTC).replace(tzinfo=None)),
-        version=hpsearch.__version__,
     )
 
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
-import hpsearch
-from hpsearch.figures.figure import Shown, StudyFigure
+from hpsearch.figures.figure import Shown
 from hpsearch.figures.snapshot import Snapshot
 from hpsearch.models.layer_table import LayerRow
 from hpsearch.pages.question import fixed_names, protocol_table, runs_table, space_table
@@ -16,7 +14,6 @@ from hpsearch.report.spreadsheet import csv_text
 from hpsearch.report.status import StudyStatus
 from hpsearch.report.terminal import top_table
 from hpsearch.report.top import TopRow
-from hpsearch.times import show_time
 
 LAYER_COLUMNS = ("layer", "kind", "output shape", "parameters", "trainable")
 
@@ -54,9 +51,6 @@ def render_study_page(contents: StudyContents) -> str:
         search=contents.search,
         winner=contents.winner,
         layers=_layer_table(contents.layers),
-        is_drawn=lambda shown: isinstance(shown, StudyFigure),
-        made=show_time(datetime.now(UTC).replace(tzinfo=None)),
-        version=hpsearch.__version__,
     )
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from hpsearch.report.comparison import Comparison, Difference, confusions, pair_name
 from hpsearch.report.contenders import Contender, Spread
 from hpsearch.report.paired_test import PairedTest
+from hpsearch.report.terminal import show_spread
 
 MOST = 5  # rows of each kind
 _CONFUSIONS = ((3, 5), (6, 3))  # up to so many contenders, so many of each; of more one each
@@ -32,7 +33,7 @@ def figures_table(comparison: Comparison, names: dict[str, str]) -> Table:
         [
             [
                 names[contender.label],
-                show_spread(contender.accuracy, contender),
+                spread_over(contender.accuracy, contender),
                 f"{contender.loss.mean:.4f}",
                 len(contender.networks),
                 round(contender.train_seconds, 1),
@@ -58,11 +59,9 @@ def figures_note(comparison: Comparison, names: dict[str, str]) -> str:
     return f"{note} Test sets: {listed}."
 
 
-def show_spread(spread: Spread, contender: Contender) -> str:
-    """A figure over a contender's networks; one network has no deviation."""
-    if len(contender.networks) == 1:
-        return f"{spread.mean:.4f}"
-    return f"{spread.mean:.4f} ± {spread.std:.4f}"
+def spread_over(spread: Spread, contender: Contender) -> str:
+    """A figure over a contender's networks."""
+    return show_spread(spread.mean, spread.std, len(contender.networks))
 
 
 def confusions_table(comparison: Comparison, names: dict[str, str]) -> Table:

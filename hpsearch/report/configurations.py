@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from hpsearch.fixedset import CONFIGURATION
-from hpsearch.records import TrainingKey, best_epoch, sample_std
+from hpsearch.fixedset import CONFIGURATION, NamedConfiguration
+from hpsearch.records import EpochMetrics, TrainingKey, best_epoch, sample_std
 from hpsearch.report.spreadsheet import csv_text
-from hpsearch.report.terminal import print_table
+from hpsearch.report.terminal import print_table, show_spread
 from hpsearch.report.trials import outcome_of
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import Evaluation, StudyRecord
@@ -48,41 +48,54 @@ def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[Configurati
             trials[trial.params[CONFIGURATION]].append(trial)
     tested = {reading.trial: reading.evaluations[0] for reading in record.readings()}
     histories = record.all_epochs(role="search")
-    rows = []
-    for named in spec.configurations:
-        own, published = trials[named.name], named.published
-        results = [tested[trial.number] for trial in own if trial.number in tested]
-        validations = []
-        for trial in own:
-            if trial.number in tested:
-                epochs = histories[TrainingKey("search", trial.number)]
-                kept = best_epoch(epochs, objective=spec.objective)
-                kept = epochs[-1] if spec.fixed.weights == "last" else kept
-                validations.append(kept.val_accuracy or 0.0)
-        accuracy = _mean([result.accuracy for result in results])
-        loss = _mean([result.loss for result in results])
-        rows.append(
-            ConfigurationRow(
-                configuration=named.name,
-                seeds=len(results),
-                seeds_wanted=spec.fixed.seeds,
-                published_test_accuracy=published.test_accuracy,
-                test_accuracy=accuracy,
-                test_accuracy_std=_std([result.accuracy for result in results]),
-                test_accuracy_difference=_difference(accuracy, published.test_accuracy),
-                published_test_loss=published.test_loss,
-                test_loss=loss,
-                test_loss_std=_std([result.loss for result in results]),
-                test_loss_difference=_difference(loss, published.test_loss),
-                val_accuracy=_mean(validations),
-                published_parameters=published.parameters,
-                parameters=_parameters(results),
-                epochs=_mean([result.epochs for result in results]),
-                train_seconds=_mean([result.train_seconds for result in results]),
-                not_tested=_not_tested(own, tested),
-            )
-        )
-    return rows
+    kept = {
+        number: _kept_epoch(histories[TrainingKey("search", number)], spec) for number in tested
+    }
+    return [
+        _row(named, trials[named.name], tested, kept, seeds_wanted=spec.fixed.seeds)
+        for named in spec.configurations
+    ]
+
+
+def _kept_epoch(epochs: list[EpochMetrics], spec: StudySpec) -> EpochMetrics:
+    """The epoch whose weights were tested."""
+    assert spec.fixed is not None
+    is_last = spec.fixed.weights == "last"
+    return epochs[-1] if is_last else best_epoch(epochs, objective=spec.objective)
+
+
+def _row(
+    named: NamedConfiguration,
+    trials: list[FrozenTrial],
+    tested: dict[int, Evaluation],
+    kept: dict[int, EpochMetrics],
+    *,
+    seeds_wanted: int,
+) -> ConfigurationRow:
+    published = named.published
+    numbers = [trial.number for trial in trials if trial.number in tested]
+    results = [tested[number] for number in numbers]
+    accuracy = _mean([result.accuracy for result in results])
+    loss = _mean([result.loss for result in results])
+    return ConfigurationRow(
+        configuration=named.name,
+        seeds=len(results),
+        seeds_wanted=seeds_wanted,
+        published_test_accuracy=published.test_accuracy,
+        test_accuracy=accuracy,
+        test_accuracy_std=_std([result.accuracy for result in results]),
+        test_accuracy_difference=_difference(accuracy, published.test_accuracy),
+        published_test_loss=published.test_loss,
+        test_loss=loss,
+        test_loss_std=_std([result.loss for result in results]),
+        test_loss_difference=_difference(loss, published.test_loss),
+        val_accuracy=_mean([kept[number].val_accuracy or 0.0 for number in numbers]),
+        published_parameters=published.parameters,
+        parameters=results[0].num_parameters if results else None,
+        epochs=_mean([result.epochs for result in results]),
+        train_seconds=_mean([result.train_seconds for result in results]),
+        not_tested=_not_tested(trials, tested),
+    )
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -97,10 +110,6 @@ def _difference(ours: float | None, published: float | None) -> float | None:
     return None if ours is None or published is None else ours - published
 
 
-def _parameters(results: list[Evaluation]) -> int | None:
-    return results[0].num_parameters if results else None
-
-
 def _not_tested(trials: list[FrozenTrial], tested: dict[int, Evaluation]) -> str:
     left = (trial for trial in trials if trial.number not in tested)
     return ", ".join(f"trial {trial.number}: {outcome_of(trial)}" for trial in left)
@@ -112,7 +121,7 @@ def configurations_csv(rows: list[ConfigurationRow]) -> str:
     return csv_text(names, [[getattr(row, name) for name in names] for row in rows])
 
 
-def configurations_table(
+def results_table(
     rows: list[ConfigurationRow],
 ) -> tuple[list[str], list[list[object]]]:
     """Columns and rows for people: published, ours as mean and deviation, difference."""
@@ -143,7 +152,7 @@ def configurations_table(
 
 def print_configurations(console: Console, rows: list[ConfigurationRow]) -> None:
     """The table in a terminal."""
-    print_table(console, *configurations_table(rows))
+    print_table(console, *results_table(rows))
 
 
 def _rounded(value: float | None) -> float | str:
@@ -159,9 +168,7 @@ def _loss(row: ConfigurationRow) -> str:
 
 
 def _spread(mean: float | None, std: float | None, seeds: int) -> str:
-    if mean is None:
-        return ""
-    return f"{mean:.4f}" if seeds == 1 else f"{mean:.4f} ± {std:.4f}"
+    return "" if mean is None or std is None else show_spread(mean, std, seeds)
 
 
 def _signed(value: float | None) -> str:

@@ -8,12 +8,13 @@ from rich.console import Console
 from hpsearch.report.configurations import ConfigurationRow, configuration_rows
 from hpsearch.report.spreadsheet import csv_text
 from hpsearch.report.status import summarize_reading
-from hpsearch.report.terminal import print_table
+from hpsearch.report.terminal import print_table, show_spread
 from hpsearch.report.top import top_rows
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import StudyRecord
+from hpsearch.studytables import PublishedTrial
 
-_MEASURES = ("val_accuracy", "val_loss", "accuracy", "loss", "epochs", "duration_s")
+_MEASURES = tuple(name for name in PublishedTrial.model_fields if name != "params")
 
 
 @dataclass(frozen=True)
@@ -133,4 +134,4 @@ def print_published(console: Console, figures: list[PublishedFigure]) -> None:
 def _spread(row: PublishedFigure) -> str:
     if row.ours is None:
         return "not tested yet"
-    return f"{row.ours:.4f}" if row.std is None else f"{row.ours:.4f} ± {row.std:.4f}"
+    return show_spread(row.ours, row.std or 0.0, row.networks)

@@ -87,6 +87,11 @@ def print_trials(console: Console, rows: list[TrialRow]) -> None:
     )
 
 
+def show_spread(mean: float, std: float, count: int) -> str:
+    """Mean and deviation over so many networks; of one the figure alone."""
+    return f"{mean:.4f} ± {std:.4f}" if count > 1 else f"{mean:.4f}"
+
+
 def test_line(test: TestResult) -> str:
     """The test result in one line."""
     if test.seeds == 1:

@@ -244,10 +244,9 @@ class StudyRecord:
             .order_by(readings.c.id)
         )
         with self.database.engine.connect() as connection:
-            return [
-                TestReading(row.id, row.trial, row.finished, _evaluations(connection, row.id))
-                for row in connection.execute(query).all()
-            ]
+            found = connection.execute(query).all()
+            results = _evaluations(connection, [row.id for row in found])
+        return [TestReading(r.id, r.trial, r.finished, tuple(results[r.id])) for r in found]
 
     def start_run(self, environment: dict[str, Any]) -> int:
         """Record the start of a run and what it runs with; returns the run's id."""
@@ -279,16 +278,15 @@ class StudyRecord:
         return {"study_id": self.study_id, **asdict(key)}
 
 
-def _evaluations(connection: Connection, reading: int) -> tuple[Evaluation, ...]:
-    query = (
-        select(evaluations).where(evaluations.c.reading_id == reading).order_by(evaluations.c.seed)
-    )
-    results = []
+def _evaluations(connection: Connection, of: list[int]) -> dict[int, list[Evaluation]]:
+    """The evaluations of some readings, by seed."""
+    query = select(evaluations).where(evaluations.c.reading_id.in_(of)).order_by(evaluations.c.seed)
+    results: dict[int, list[Evaluation]] = {reading: [] for reading in of}
     for row in connection.execute(query):
         columns = dict(row._mapping)
-        del columns["id"], columns["reading_id"]
-        results.append(Evaluation(**columns))
-    return tuple(results)
+        del columns["id"]
+        results[columns.pop("reading_id")].append(Evaluation(**columns))
+    return results
 
 
 def rank_trials(record: StudyRecord, *, objective: Objective) -> list[FrozenTrial]:
