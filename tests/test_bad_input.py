@@ -821,6 +821,8 @@ def damaged_bytes(draw: st.DrawFn) -> bytes:
     """FULL with some bytes dropped, doubled or turned into others."""
     content = bytearray(FULL.encode())
     for _ in range(draw(st.integers(1, 4))):
+        if not content:  # cut to one byte, and that one dropped
+            break
         index = draw(st.integers(0, len(content) - 1))
         match draw(st.sampled_from(["drop", "double", "flip", "any", "cut"])):
             case "drop":
