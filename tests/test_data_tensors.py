@@ -41,7 +41,7 @@ def test_images_and_labels_are_mapped_from_the_cache_not_copied(training_set: Tr
     for tensor, path in ((data.train.images, training_set.images),):
         flags, mapped = mapped_file(tensor)
         assert mapped == str(path)
-        assert flags == "rw-p", "private: written pages are copied, all others are shared"
+        assert flags == "r--s", "shared, and not counted as memory that may be written to"
 
 
 def test_the_three_sets_hold_the_same_images(training_set: TrainingSet) -> None:

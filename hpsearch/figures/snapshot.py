@@ -10,7 +10,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.catalogue import DATASETS
+from hpsearch.catalogue import dataset_of
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
 from hpsearch.report.status import document_of, is_fixed_set
@@ -64,7 +64,7 @@ class Snapshot:
     @property
     def class_names(self) -> tuple[str, ...]:
         """In label order."""
-        return DATASETS[self.document["dataset"]].class_names
+        return dataset_of(self.document).class_names
 
     def epochs(self, trial: int) -> list[EpochMetrics]:
         """Of a trial of the search."""
