@@ -5,6 +5,7 @@ A user's own data set is described by `data.own`, once; its description is kept 
 document, from which `dataset_of` takes it again, wherever the files are by then.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -161,6 +162,14 @@ def parse_own(name: str) -> tuple[OwnKind, Path] | None:
                 raise DataError(f"{name!r} has no path; write {kind}:PATH")
             return kind, Path(path)
     return None
+
+
+def own_name(name: str, *, folder: Path) -> str:
+    """The name with an absolute path; a relative one begins at `folder`."""
+    parsed = parse_own(name)
+    assert parsed is not None
+    kind, path = parsed
+    return f"{kind}:{os.path.abspath(folder / path.expanduser())}"
 
 
 def title_of(path: Path) -> str:

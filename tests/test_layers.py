@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "algorithms",
         "catalogue",
+        "commandline",
         "configuration",
         "entries",
         "fixedset",

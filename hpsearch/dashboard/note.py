@@ -21,7 +21,7 @@ from hpsearch.report.configurations import ConfigurationRow
 from hpsearch.report.configurations import configurations_table as configurations_as_table
 from hpsearch.report.status import StudyStatus
 from hpsearch.report.terminal import saved_line, show_cell, tested_line
-from hpsearch.report.top import TopRow, parameter_names
+from hpsearch.report.top import TopRow, objective_measures, parameter_names
 from hpsearch.text import one_line
 
 # what a run is doing when the note is written
@@ -108,11 +108,12 @@ def _top(info: NoteInfo) -> str:
         return "None is complete yet."
     names = parameter_names(info.top)
     varied = [n for n in names if len({str(row.params.get(n)) for row in info.top}) > 1]
-    columns = ["trial", "val_accuracy", "val_loss", "accuracy", "loss", "epochs", "time", *varied]
+    measures = [*objective_measures(info.top), "val_accuracy", "val_loss", "accuracy", "loss"]
+    columns = ["trial", *measures, "epochs", "time", *varied]
     rows = [
         [
             row.trial,
-            *(round(v, 4) for v in (row.val_accuracy, row.val_loss, row.accuracy, row.loss)),
+            *(round(getattr(row, name), 4) for name in measures),
             row.epochs,
             show_duration(row.duration_s),
             *(row.params.get(name, "") for name in varied),

@@ -16,7 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hpsearch.catalogue import CHANNELS, DatasetInfo, OwnData, OwnKind, parse_own, title_of
+from hpsearch.catalogue import (
+    CHANNELS,
+    DatasetInfo,
+    OwnData,
+    OwnKind,
+    own_name,
+    parse_own,
+    title_of,
+)
 from hpsearch.data.arrays import open_idx, open_npz
 from hpsearch.data.folder import open_folder
 from hpsearch.data.parts import Indices, Labels, Opened, Selection
@@ -64,14 +72,15 @@ def describe_own(name: str, settings: OwnImages, *, folder: Path) -> DatasetInfo
     Raises:
         DataError: there is nothing, or not what it should be.
     """
-    parsed = parse_own(name)
+    full = own_name(name, folder=folder)
+    parsed = parse_own(full)
     assert parsed is not None
-    kind, path = parsed[0], Path(os.path.abspath(folder / parsed[1].expanduser()))
+    kind, path = parsed
     opened = _open(kind, path)
     channels, size = _channels_and_size(opened, settings)
     own = OwnData(kind, path, settings.size, settings.test, is_sealed=opened.test is None)
     return DatasetInfo(
-        name=f"{kind}:{path}",
+        name=full,
         title=title_of(path),
         image_shape=(channels, *size),
         class_names=opened.class_names,

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.catalogue import dataset_of
 from hpsearch.home import Home
-from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
+from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch, is_maximized
 from hpsearch.report.status import document_of, is_fixed_set
 from hpsearch.storage.record import (
     SPLIT,
@@ -53,7 +53,7 @@ class Snapshot:
     @property
     def sign(self) -> int:
         """1 where more of the objective is better, else -1."""
-        return 1 if self.objective == "val_accuracy" else -1
+        return 1 if is_maximized(self.objective) else -1
 
     @property
     def max_epochs(self) -> int:

@@ -8,6 +8,7 @@ from hpsearch.catalogue import DatasetInfo, dataset_of
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import show_duration
 from hpsearch.pages.table import PageTable, page_table
+from hpsearch.records import Objective, is_maximized
 from hpsearch.report.terminal import show_cell
 from hpsearch.storage.record import Run
 from hpsearch.times import show_time
@@ -150,8 +151,8 @@ def _fixed_rows(fixed: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _objective(name: str) -> str:
-    better = "highest" if name == "val_accuracy" else "lowest"
+def _objective(name: Objective) -> str:
+    better = "highest" if is_maximized(name) else "lowest"
     return f"{name} at a trial's best epoch, {better} first"
 
 

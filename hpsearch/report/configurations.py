@@ -37,6 +37,7 @@ class ConfigurationRow:
     epochs: float | None
     train_seconds: float | None
     not_tested: str  # what became of the other networks, in words
+    test_balanced_accuracy: float | None = None  # where that is the objective
 
 
 def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[ConfigurationRow]:
@@ -80,6 +81,7 @@ def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[Configurati
                 epochs=_mean([result.epochs for result in results]),
                 train_seconds=_mean([result.train_seconds for result in results]),
                 not_tested=_not_tested(own, tested),
+                test_balanced_accuracy=_balanced(results, spec),
             )
         )
     return rows
@@ -87,6 +89,12 @@ def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[Configurati
 
 def _mean(values: Sequence[float]) -> float | None:
     return statistics.mean(values) if values else None
+
+
+def _balanced(results: list[Evaluation], spec: StudySpec) -> float | None:
+    if spec.objective != "val_balanced_accuracy":
+        return None
+    return _mean([r.balanced_accuracy for r in results if r.balanced_accuracy is not None])
 
 
 def _std(values: list[float]) -> float | None:
@@ -124,6 +132,7 @@ def configurations_table(
             [_accuracy(row) for row in rows],
         ),
         ("difference", [_signed(row.test_accuracy_difference) for row in rows]),
+        ("balanced accuracy", [_rounded(row.test_balanced_accuracy) for row in rows]),
         ("published loss", [_rounded(row.published_test_loss) for row in rows]),
         ("test loss", [_loss(row) for row in rows]),
         ("difference", [_signed(row.test_loss_difference) for row in rows]),
