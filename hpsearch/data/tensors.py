@@ -6,7 +6,8 @@ pixels; where these would take more than half of its free memory, they stay mapp
 each batch is copied.
 """
 
-import warnings
+import mmap
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +19,8 @@ from torch import Tensor
 
 from hpsearch.data.training_set import TrainingSet
 
+# without it Linux maps no file privately that is larger than the memory; Python has no name for it
+_MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0
 _SHARE_OF_FREE = 0.5  # of a GPU's free memory that the images may take
 
 
@@ -100,8 +103,12 @@ def fits(num_bytes: int, device: torch.device) -> bool:
 
 
 def _mapped(path: Path) -> Tensor:
-    # "r": of a private writable map, Linux would want all of it to fit the memory
-    array = np.load(path, mmap_mode="r")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(array)  # and nobody writes
+    """A .npy file as a tensor: pages that are written to are this process' own copies."""
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        assert version == (1, 0), "data.training_set writes these"
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        flags = mmap.MAP_PRIVATE | _MAP_NORESERVE
+        pages = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE)
+        array = np.frombuffer(pages, dtype, offset=file.tell()).reshape(shape)
+    return torch.from_numpy(array)

@@ -130,8 +130,8 @@ def _check_room(shape: tuple[int, ...], path: Path) -> None:
     if needed > free:
         num, channels, height, width = shape
         raise DataError(
-            f"{num:,} images of {channels} x {height} x {width} pixels need {needed / 1e9:,.1f} "
-            f"GB, and {existing} has {free / 1e9:,.1f} GB left; choose a smaller [data] size, or "
+            f"{num:,} images of {channels} x {height} x {width} pixels need {needed / 1e9:,.2f} "
+            f"GB, and {existing} has {free / 1e9:,.2f} GB left; choose a smaller [data] size, or "
             "another disk with --home"
         )
 
