@@ -17,6 +17,7 @@ from hpsearch.training.epochs import _measure, stale_epochs
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.filterwarnings("ignore:A single label was found")
 def test_it_is_scikit_learns_also_where_classes_are_missing(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = (torch.tensor(side) for side in zip(*pairs, strict=True))
     logits = torch.eye(4)[predicted] * 3
