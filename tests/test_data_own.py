@@ -81,6 +81,7 @@ def test_a_test_folder_is_the_test_set(tmp_path: Path) -> None:
     assert (info.num_train, info.num_test) == (8, 5)
     assert count_test_classes(info, data_dir=tmp_path) == [2, 3]
     images, _ = read_test(info, data_dir=tmp_path)
+    assert images.flags.c_contiguous
     first = np.asarray(Image.open(tmp_path / "test" / "a" / "0000.png"))
     assert np.array_equal(images[0], np.moveaxis(first, -1, 0))
 

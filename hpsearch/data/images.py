@@ -79,7 +79,8 @@ def fit_pixels(image: "Image", *, shape: tuple[int, int, int]) -> Pixels:
     if image.size != (width, height):
         image = image.resize((width, height), Resampling.BILINEAR)
     pixels = np.asarray(image)
-    return pixels[np.newaxis] if channels == 1 else np.moveaxis(pixels, -1, 0)
+    # in one piece: stacked views would keep the channels last in memory
+    return np.ascontiguousarray(pixels[np.newaxis] if channels == 1 else np.moveaxis(pixels, -1, 0))
 
 
 def _in_8_bits(image: "Image") -> "Image":
