@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_images import colours, described, write_folder, write_idx, write_npz
 from PIL import Image
 
-from hpsearch.catalogue import dataset_of, found_of
+from hpsearch.catalogue import DATASETS, dataset_of, found_of
 from hpsearch.data import folder as folders
 from hpsearch.data.files import count_test_classes, fingerprint_train, read_test, read_train
 from hpsearch.data.own import seal
@@ -233,6 +233,7 @@ def test_a_split_that_leaves_a_class_without_images_is_refused(
         prepare_training_set(
             info, Training(validation=validation), data_dir=tmp_path, cache=tmp_path / "cache"
         )
+    assert not (tmp_path / "cache").exists()
 
 
 def test_data_that_the_disk_has_no_room_for_are_refused_before_anything_is_written(
@@ -263,3 +264,15 @@ def test_both_sides_of_a_split_of_imbalanced_data_keep_the_class_shares(tmp_path
     labels = np.load(prepared.labels)
     assert np.bincount(labels[np.load(prepared.validation)]).tolist() == [40, 8, 2]
     assert np.bincount(labels[np.load(prepared.train)]).tolist() == [120, 24, 6]
+
+
+def test_mnists_own_files_are_read_as_by_its_name(data_dir: Path, tmp_path: Path) -> None:
+    known = DATASETS["fashion-mnist"]
+    info = described(f"idx:{data_dir / 'FashionMNIST' / 'raw'}")
+    assert (info.image_shape, info.num_train, info.num_test) == ((1, 28, 28), 60_000, 10_000)
+    assert info.own is not None
+    assert not info.own.is_sealed
+    for read in (read_train, read_test):
+        (ours, labels), (images, classes) = (read(i, data_dir=data_dir) for i in (info, known))
+        assert np.array_equal(ours, images)
+        assert np.array_equal(labels, classes)

@@ -14,8 +14,9 @@ from command_line import CommandLine
 from made_images import colours, write_folder, write_npz
 from small_studies import run_small, stored
 
-from hpsearch.errors import StudyFileError
+from hpsearch.errors import DataError, StudyFileError
 from hpsearch.home import Home
+from hpsearch.report.configurations import configuration_rows
 from hpsearch.report.status import document_of, stored_spec
 from hpsearch.spec import StudySpec, load_study_file
 
@@ -296,3 +297,28 @@ def test_the_readmes_example_works_as_printed(hpsearch: CommandLine, tmp_path: P
     assert list(result["evaluations"][0]["classes"]) == ["eight", "five", "three"]
     assert 0.5 < result["balanced_accuracy_mean"] < 1, "a guess has 1/3"
     assert result["test_set_readings"] == 1
+
+
+def test_a_fixed_set_on_ones_own_data_is_tested(home: Home, tmp_path: Path) -> None:
+    write_folder(tmp_path / "pets" / "train", {"a": 12, "b": 12})
+    write_folder(tmp_path / "pets" / "test", {"a": 3, "b": 4}, seed=1)
+    study = tmp_path / "set.toml"
+    study.write_text(
+        'dataset = "folder:pets"\nobjective = "val_balanced_accuracy"\n'
+        "[training]\nepochs = 1\nvalidation = 0.25\n[fixed]\nseeds = 2\n"
+        '[configurations.small]\nmodel = "mlp"\ndense_layers = 0\n'
+    )
+    spec = load_study_file(study)
+    shutil.move(tmp_path / "pets" / "test" / "a", tmp_path / "put-aside")
+    with pytest.raises(DataError, match="test has one class only, 'b'"):
+        run_small(spec, home, test=True)
+    shutil.move(tmp_path / "put-aside", tmp_path / "pets" / "test" / "a")
+    run_small(spec, home, test=True)
+    with stored(home, "set") as record:
+        readings = record.readings()
+        (row,) = configuration_rows(record, stored_spec(record))
+    results = [reading.evaluations[0] for reading in readings]
+    assert [np.sum(result.confusion) for result in results] == [7, 7]
+    assert row.test_balanced_accuracy == pytest.approx(
+        np.mean([result.balanced_accuracy for result in results])
+    )

@@ -95,7 +95,7 @@ def prepare_training_set(
     folder = cache / f"{info.file_stem}-{content}"
     images, labels = folder / "images.npy", folder / "labels.npy"
     if not (images.exists() and labels.exists()):
-        _decode(info, images, labels, data_dir=data_dir)
+        _decode(info, training, images, labels, data_dir=data_dir)
     train, validation = (
         folder / _split_name(training) / f"{part}.npy" for part in ("train", "validation")
     )
@@ -115,11 +115,15 @@ def prepare_training_set(
     )
 
 
-def _decode(info: DatasetInfo, images: Path, labels: Path, *, data_dir: Path) -> None:
-    """Write images and labels, a chunk of images at a time."""
+def _decode(
+    info: DatasetInfo, training: Training, images: Path, labels: Path, *, data_dir: Path
+) -> None:
+    """Write images and labels, a chunk of images at a time; nothing if they cannot be split."""
     shape = (info.num_train, *info.image_shape)
-    _check_room(shape, images)
     chunks, classes = stream_train(info, data_dir=data_dir)
+    if info.own is not None:
+        _check_classes(info, classes, split_indices(classes, training))
+    _check_room(shape, images)
     _save_chunks(images, shape, chunks)
     _save(labels, classes)
 
