@@ -28,7 +28,7 @@ from hpsearch.executors.messages import Task, TrainingDiverged, TrainingFailed, 
 from hpsearch.measures import measure
 from hpsearch.models.network import build_network
 from hpsearch.predictions import Logits, Predictions, missed, save_predictions
-from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch, sample_std
+from hpsearch.records import EpochMetrics, Role, TrainingKey, best_epoch, is_maximized, sample_std
 from hpsearch.session import Session
 from hpsearch.spec import StudySpec
 from hpsearch.storage import record as records
@@ -152,7 +152,7 @@ def choose_winner(
         runs = [histories[key] for key in finished if key.trial == trial]
         if runs:
             winners.append(_summarize(trial, configuration, runs, spec))
-    sign = 1 if spec.objective == "val_accuracy" else -1
+    sign = 1 if is_maximized(spec.objective) else -1
     return max(winners, key=lambda winner: sign * winner.mean, default=None)
 
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from hpsearch.catalogue import DATASETS, DatasetInfo
+from hpsearch.catalogue import DatasetInfo, dataset_of
 from hpsearch.configuration import Configuration
 from hpsearch.data.files import Images, Labels
 from hpsearch.data.tensors import scale_pixels
@@ -80,7 +80,7 @@ def load_winner(snapshot: Snapshot) -> TrainedNetwork | str:
 
 
 def _dataset(snapshot: Snapshot) -> DatasetInfo:
-    return DATASETS[snapshot.document["dataset"]]
+    return dataset_of(snapshot.document)
 
 
 def _build(configuration: Configuration, info: DatasetInfo) -> nn.Sequential:

@@ -14,6 +14,7 @@ class ClassificationResult:
     loss: float  # mean cross-entropy, nats
     classes: dict[str, dict[str, float]]  # per class: precision, recall, f1, support
     confusion: list[list[int]]  # rows: true class; columns: predicted
+    balanced_accuracy: float  # the mean of the recalls of the classes that are there
 
 
 def measure(
@@ -42,4 +43,5 @@ def measure(
             for name, row in zip(class_names, rows, strict=True)
         },
         confusion=confusion_matrix(truth, predicted, labels=numbers).tolist(),
+        balanced_accuracy=float(scores[1][scores[3] > 0].mean()),
     )

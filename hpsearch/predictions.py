@@ -48,6 +48,8 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
         "wrong": predictions.wrong,
         "wrong-images": predictions.wrong_images,
     }
+    # safetensors writes an array as it lies in memory, and calls it as it looks
+    tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(tensors))
 

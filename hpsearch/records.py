@@ -4,7 +4,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Literal
 
-Objective = Literal["val_accuracy", "val_loss"]
+Objective = Literal["val_accuracy", "val_loss", "val_balanced_accuracy"]
 Precision = Literal["fp32", "bf16"]
 Layout = Literal["contiguous", "channels-last", "blocked"]
 StepKind = Literal["autograd", "written-out", "captured"]
@@ -52,19 +52,26 @@ class EpochMetrics:
     learning_rate: float  # at the epoch's last step
     duration_s: float
     images_per_s: float  # training images over the whole epoch's time, validation included
+    # the mean of the classes' recalls; None where an older hpsearch recorded the epoch, too
+    val_balanced_accuracy: float | None = None
 
     def value_of(self, objective: Objective) -> float:
         """The objective's value at this epoch, which must have been validated."""
-        value = self.val_accuracy if objective == "val_accuracy" else self.val_loss
+        value: float | None = getattr(self, objective)
         assert value is not None, "an epoch without validation has no objective"
         return value
 
 
+def is_maximized(objective: Objective) -> bool:
+    """Whether more of the objective is better: accuracies are maximised, losses minimised."""
+    return objective != "val_loss"
+
+
 def is_better(value: float, than: float | None, *, objective: Objective) -> bool:
-    """Whether `value` is strictly better: higher for val_accuracy, lower for val_loss."""
+    """Whether `value` is strictly better: higher for accuracies, lower for val_loss."""
     if than is None:
         return True
-    return value > than if objective == "val_accuracy" else value < than
+    return value > than if is_maximized(objective) else value < than
 
 
 def best_epoch(epochs: list[EpochMetrics], *, objective: Objective) -> EpochMetrics:

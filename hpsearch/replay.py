@@ -30,7 +30,14 @@ from hpsearch.training.epochs import DivergedError, Training
 ACCURACY_TOLERANCE = 0.02
 LOSS_TOLERANCE = 0.1  # of the recorded loss
 
-_FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+_FIGURES = (
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "learning_rate",
+)
 _COMPARED = ("code", "python", "packages", "processor")
 
 
@@ -114,7 +121,12 @@ def _epochs(training: Training) -> Iterator[EpochMetrics]:
 
 
 def _is_same(one: EpochMetrics, two: EpochMetrics) -> bool:
-    return all(getattr(one, name) == getattr(two, name) for name in _FIGURES)
+    return all(getattr(one, name) == getattr(two, name) for name in _recorded(one))
+
+
+def _recorded(metrics: EpochMetrics) -> list[str]:
+    """The figures that were recorded; an older hpsearch had no balanced accuracy."""
+    return [name for name in _FIGURES if getattr(metrics, name) is not None]
 
 
 def _is_close(one: EpochMetrics, two: EpochMetrics) -> bool:
@@ -129,7 +141,7 @@ def _differences(
     recorded: list[EpochMetrics], replayed: list[EpochMetrics]
 ) -> Iterator[Difference]:
     for one, two in zip(recorded, replayed, strict=False):  # a replay may diverge sooner
-        for name in _FIGURES:
+        for name in _recorded(one):
             if getattr(one, name) != getattr(two, name):
                 yield Difference(one.epoch, name, getattr(one, name), getattr(two, name))
                 break

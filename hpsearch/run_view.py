@@ -65,7 +65,7 @@ def print_result(
     if result.winner is not None:
         _print(console, winner_line(result.winner, objective=state.objective))
     if state.test is not None:
-        _print(console, test_line(state.test))
+        _print(console, test_line(state.test, objective=state.objective))
     _print(console, saved_line(state))
     if state.trials.running:
         _print(console, f"to carry on: {state.carry_on}")

@@ -4,7 +4,9 @@
     configuration = spec.configuration(spec.space.suggest(trial))
 
 The name of a study is its file's stem. What a file says is kept as a plain document too: it is
-stored with the study, so that a later run can tell whether the file is still the same.
+stored with the study, so that a later run can tell whether the file is still the same. Of a data
+set of the user's own, the document has the absolute path and, under `found`, what was found there;
+a document that has it is read without opening a file.
 """
 
 import hashlib
@@ -17,15 +19,24 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.algorithms import Grid, NoPruner
-from hpsearch.catalogue import DATASETS, DatasetInfo
+from hpsearch.catalogue import (
+    DATASETS,
+    FOUND,
+    OWN_NAMES,
+    DatasetInfo,
+    dataset_of,
+    found_of,
+    parse_own,
+)
 from hpsearch.configuration import (
     TRAINING_NAMES,
     Configuration,
     feature_map_sizes,
     resolve,
 )
+from hpsearch.data.own import describe_own
 from hpsearch.entries import flatten, normalize
-from hpsearch.errors import StudyFileError
+from hpsearch.errors import DataError, StudyFileError
 from hpsearch.fixedset import (
     CONFIGURATION,
     SEED,
@@ -33,7 +44,7 @@ from hpsearch.fixedset import (
     parse_configurations,
     space_of,
 )
-from hpsearch.mistakes import MistakeError, written
+from hpsearch.mistakes import MistakeError, UnknownKeyError, written
 from hpsearch.records import Objective
 from hpsearch.space import Scalar, Space
 from hpsearch.spacefile import parse_space
@@ -42,6 +53,7 @@ from hpsearch.studytables import (
     Final,
     FixedDocument,
     FixedSet,
+    OwnImages,
     PublishedSearch,
     Search,
     SearchDocument,
@@ -115,9 +127,11 @@ class StudySpec:
 
 
 def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without what may change during a study: words, published figures, budgets."""
+    """The document without what may change during a study: words, figures, budgets, places."""
     words = ("description", "published")
     rest = {key: value for key, value in document.items() if key not in words}
+    if FOUND in rest:  # the place may change; what is there is in the split's fingerprint
+        rest["dataset"] = rest["dataset"].partition(":")[0]
     budgets = {"search": ("trials", "trial_timeout"), "fixed": ("seeds", "trial_timeout")}
     for table, names in budgets.items():
         if table in rest:
@@ -142,7 +156,11 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        return parse_study(content, name=path.stem if name is None else name)
+        if FOUND in content:
+            raise UnknownKeyError(FOUND, list(SearchDocument.model_fields))
+        return parse_study(
+            content, name=path.stem if name is None else name, folder=path.absolute().parent
+        )
     except OSError as error:
         raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from None
     except MistakeError as mistake:
@@ -153,28 +171,64 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
         raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
 
 
-def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
-    """Check a study given as the tables of its file.
+def parse_study(content: Mapping[str, Any], *, name: str, folder: Path = Path()) -> StudySpec:
+    """Check a study given as the tables of its file, or as a stored document.
+
+    Args:
+        content: the tables.
+        name: the study's.
+        folder: where a relative path to data begins: the file's folder.
 
     Raises:
         MistakeError: the first thing that is wrong.
     """
     check_study_name(name)
     tables = dict(content)
+    data = _take_data(tables, folder)
     if _OF_FIXED_SETS & tables.keys():
-        return _parse_fixed_set(tables, name)
-    return _parse_search(tables, name)
+        return _parse_fixed_set(tables, name, data)
+    return _parse_search(tables, name, data)
 
 
-def _parse_search(tables: dict[str, Any], name: str) -> StudySpec:
+@dataclass(frozen=True)
+class _Data:
+    """What is to be known of a study's data beside its document."""
+
+    folder: Path  # where a relative path begins
+    found: dict[str, Any] | None  # what was found there, of a stored study
+
+    def describe(self, document: Document) -> DatasetInfo:
+        """The data set that a document names."""
+        try:
+            if parse_own(document.dataset) is None:
+                return _catalogued(document)
+            settings = document.data or OwnImages()
+            if self.found is not None:
+                return dataset_of(
+                    {
+                        "dataset": document.dataset,
+                        "data": settings.model_dump(mode="json"),
+                        FOUND: self.found,
+                    }
+                )
+            return describe_own(document.dataset, settings, folder=self.folder)
+        except DataError as error:
+            raise MistakeError("dataset", str(error)) from None
+
+
+def _take_data(tables: dict[str, Any], folder: Path) -> _Data:
+    return _Data(folder, tables.pop(FOUND, None))
+
+
+def _parse_search(tables: dict[str, Any], name: str, data: _Data) -> StudySpec:
     flat = normalize(flatten(_table(tables.pop("space", None), "space")))
     fixed = _take_hyperparameters(tables)
     document = check_table(SearchDocument, tables, also=["space", *sorted(_OF_FIXED_SETS)])
-    dataset = _dataset(document)
+    dataset = _dataset(document, data)
     space = parse_space(flat, training=fixed, model=document.model, image_shape=dataset.image_shape)
     if document.search.sampler.name == "grid" and space.count_at_most(LARGEST_GRID) is None:
         raise MistakeError("search.sampler", _no_grid(space))
-    dumped = document.model_dump(mode="json")
+    dumped = _dumped(document, dataset)
     return StudySpec(
         name=name,
         description=document.description,
@@ -190,19 +244,19 @@ def _parse_search(tables: dict[str, Any], name: str) -> StudySpec:
     )
 
 
-def _parse_fixed_set(tables: dict[str, Any], name: str) -> StudySpec:
+def _parse_fixed_set(tables: dict[str, Any], name: str, data: _Data) -> StudySpec:
     named = tables.pop("configurations", None)
     shared = normalize(flatten(_table(tables.pop("shared", {}), "shared")))
     fixed = _take_hyperparameters(tables)
     document = check_table(FixedDocument, tables, also=["shared", "configurations"])
-    dataset = _dataset(document)
+    dataset = _dataset(document, data)
     configurations = parse_configurations(
         named,
         shared={**fixed, **shared},
         model=document.model,
         image_shape=dataset.image_shape,
     )
-    seeds, dumped = document.fixed.seeds, document.model_dump(mode="json")
+    seeds, dumped = document.fixed.seeds, _dumped(document, dataset)
     return StudySpec(
         name=name,
         description=document.description,
@@ -237,10 +291,27 @@ def _take_hyperparameters(tables: dict[str, Any]) -> dict[str, object]:
     return fixed
 
 
-def _dataset(document: Document) -> DatasetInfo:
+def _dumped(document: Document, dataset: DatasetInfo) -> dict[str, Any]:
+    """The document with its defaults and, of own data, with what was found."""
+    dumped = document.model_dump(mode="json")
+    if dataset.own is None:
+        del dumped["data"]
+        return dumped
+    settings = document.data or OwnImages()
+    facts = {"dataset": dataset.name, "data": settings.model_dump(mode="json")}
+    return {**dumped, **facts, FOUND: found_of(dataset)}
+
+
+def _catalogued(document: Document) -> DatasetInfo:
     if document.dataset not in DATASETS:
-        raise MistakeError("dataset", not_among(document.dataset, list(DATASETS)))
-    dataset, subset = DATASETS[document.dataset], document.training.subset
+        raise MistakeError("dataset", not_among(document.dataset, [*DATASETS, *OWN_NAMES]))
+    if document.data is not None:
+        raise MistakeError("data", f"is for data of your own: dataset = {' or '.join(OWN_NAMES)}")
+    return DATASETS[document.dataset]
+
+
+def _dataset(document: Document, data: _Data) -> DatasetInfo:
+    dataset, subset = data.describe(document), document.training.subset
     if subset is not None and subset > dataset.num_train:
         problem = f"{subset} is not allowed; {dataset.name} has {dataset.num_train} training images"
         raise MistakeError("training.subset", problem)

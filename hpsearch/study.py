@@ -11,6 +11,7 @@ from hpsearch.data.training_set import TrainingSet
 from hpsearch.errors import ChangedStudyError, MissingDatabaseError
 from hpsearch.home import Home
 from hpsearch.pruners import build_pruner
+from hpsearch.records import is_maximized
 from hpsearch.samplers import build_sampler
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database, open_database
@@ -75,7 +76,7 @@ def open_study(
 
 
 def _direction(spec: StudySpec) -> Literal["maximize", "minimize"]:
-    return "maximize" if spec.objective == "val_accuracy" else "minimize"
+    return "maximize" if is_maximized(spec.objective) else "minimize"
 
 
 def _is_blank(study: optuna.Study, spec: StudySpec) -> bool:
@@ -92,6 +93,10 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
         study.set_user_attr(SPLIT, training_set.fingerprint)
         _set_metric_name(study, spec.objective)
         study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
+    elif study.user_attrs[DOCUMENT]["dataset"] != spec.document["dataset"]:
+        # one's own data have been moved: it goes on where they are now
+        moved = {**study.user_attrs[DOCUMENT], "dataset": spec.document["dataset"]}
+        study.set_user_attr(DOCUMENT, moved)
     study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
     study.sampler = build_sampler(
         spec.search.sampler,

@@ -18,6 +18,7 @@ from hpsearch.algorithms import (
     Sampler,
     Tpe,
 )
+from hpsearch.catalogue import Channels
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import parse_duration
 from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted, written
@@ -57,6 +58,24 @@ class Training(Table):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     precision: Literal["fp32", "bf16", "auto"] = "fp32"  # auto: what a short probe finds faster
     subset: Positive | None = None  # train and validate on so many images only, stratified
+
+
+_Side = Annotated[int, Field(ge=1, le=4096)]  # pixels
+
+
+class OwnImages(Table):
+    """How a data set of one's own is brought to the networks' input; `[data]` in the file."""
+
+    size: tuple[_Side, _Side] | None = None  # height and width; None: as they are, all the same
+    channels: Channels | None = None  # None: grey if all images are
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of each class, without a test part
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _one_number_or_two(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return (value, value)
+        return tuple(value) if isinstance(value, list) else value
 
 
 # seconds of training, after which a trial is ended; also as "90s", "30m" or "2h"
@@ -134,6 +153,7 @@ class Document(Table):
 
     description: str = ""
     dataset: str
+    data: OwnImages | None = None  # of a data set of one's own
     objective: Objective = "val_accuracy"
     training: Training = Training()
 
@@ -225,6 +245,7 @@ def _allowed_beside(path: list[str], table: type[Table], also: Sequence[str]) ->
 
 _TITLES: Mapping[str, str] = {
     "training": "Training",
+    "data": "OwnImages",
     "early_stopping": "EarlyStopping",
     "search": "Search",
     "final": "Final",

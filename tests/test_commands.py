@@ -176,6 +176,8 @@ def test_status_json_has_what_the_documentation_promises(
         "seeds",
         "accuracy_mean",
         "accuracy_std",
+        "balanced_accuracy_mean",
+        "balanced_accuracy_std",
         "loss_mean",
         "loss_std",
         "test_set_readings",
@@ -201,7 +203,8 @@ def test_top_json_and_csv_hold_the_same_rows_best_first(
         "end",
     ]
     assert list(table[0]) == ["rank", "trial", "batch_size", "learning_rate", *measures]
-    assert list(rows[0]) == ["rank", "trial", "params", *measures]
+    assert list(rows[0]) == ["rank", "trial", "params", *measures, "val_balanced_accuracy"]
+    assert rows[0]["val_balanced_accuracy"] is None, "that is not the objective"
     assert [row["rank"] for row in rows] == [1, 2, 3]
     assert rows[0]["val_accuracy"] >= rows[1]["val_accuracy"] >= rows[2]["val_accuracy"]
     assert len(table) == 4

@@ -53,7 +53,7 @@ def test_the_csv_has_every_figure_of_every_epoch_in_full() -> None:
     assert isinstance(file.content, bytes)
     rows = list(csv.DictReader(io.StringIO(file.content.decode(), newline="")))
     expected = [asdict(m) for m in making.histories[TrainingKey("search", 0)]]
-    assert [{k: float(v) for k, v in row.items()} for row in rows] == expected
+    assert [{k: float(v) if v else None for k, v in row.items()} for row in rows] == expected
 
 
 def test_the_winner_has_its_matrix_when_it_is_tested_and_its_weights(home: Home) -> None:

@@ -1,11 +1,15 @@
+import sys
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from made_data import prepare_digits
+from psutil import swap_memory, virtual_memory
 from torch import Tensor
 
+from hpsearch.data import tensors
 from hpsearch.data.tensors import ImageSet, load_device_data
 from hpsearch.data.training_set import TrainingSet
 
@@ -42,6 +46,44 @@ def test_images_and_labels_are_mapped_from_the_cache_not_copied(training_set: Tr
         flags, mapped = mapped_file(tensor)
         assert mapped == str(path)
         assert flags == "rw-p", "private: written pages are copied, all others are shared"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file may be too large to map")
+def test_images_that_the_memory_cannot_hold_are_mapped(tmp_path: Path) -> None:
+    num = 2 * (virtual_memory().total + swap_memory().total) // (3 * 64 * 64)
+    shape = (num, 3, 64, 64)
+    with (tmp_path / "images.npy").open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + prod(shape))  # a hole, of no blocks
+    for name, labels in (("labels", np.zeros(num, np.int8)), ("train", [0]), ("validation", [1])):
+        np.save(tmp_path / f"{name}.npy", np.asarray(labels, None if name == "labels" else int))
+    paths = (tmp_path / f"{name}.npy" for name in ("images", "labels", "train", "validation"))
+    data = load_device_data(TrainingSet(*paths, "", (3, 64, 64), 1), device=CPU)
+    assert data.train.images.shape == shape
+    assert int(data.train.images[-1].sum()) == 0
+
+
+def test_images_that_a_device_has_no_room_for_are_copied_batch_by_batch(
+    training_set: TrainingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With PyTorch's device without memory in the place of a GPU."""
+    device = torch.device("meta")
+    monkeypatch.setattr(tensors, "fits", lambda num_bytes, device: False)
+    part = load_device_data(training_set, device=device).train
+    assert {part.images.device.type, part.labels.device.type, part.indices.device.type} == {"cpu"}
+    order = part.shuffled(torch.Generator().manual_seed(0))
+    for images, labels in part.batches(order, 64):
+        assert (images.device.type, labels.device.type) == ("meta", "meta")
+
+
+@pytest.mark.parametrize(("num_bytes", "fits"), [(500, True), (501, False)])
+def test_half_of_a_gpus_free_memory_is_for_the_images(
+    monkeypatch: pytest.MonkeyPatch, num_bytes: int, fits: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 8000))
+    assert tensors.fits(num_bytes, torch.device("cuda")) is fits
+    assert tensors.fits(num_bytes, CPU), "a CPU maps what it has no memory for"
 
 
 def test_the_three_sets_hold_the_same_images(training_set: TrainingSet) -> None:

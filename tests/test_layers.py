@@ -29,17 +29,18 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "algorithms",
         "catalogue",
+        "commandline",
         "configuration",
         "entries",
         "fixedset",
         "home",
         "spacefile",
-        "spec",
         "studytables",
     ),
+    ("data", "devices", "environment", "models", "predictions"),
+    ("spec",),
     ("studyfiles",),
     ("collection",),
-    ("data", "devices", "environment", "models", "predictions"),
     ("training", "storage"),
     ("executors", "interruption"),
     ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),
@@ -164,10 +165,25 @@ def test_a_package_is_imported_only_by_the_layers_that_own_it(package: str) -> N
 
 
 def test_nothing_but_evaluate_reaches_the_test_set() -> None:
-    loaders = {"read_test", "_read", "_read_digits", "_read_idx"}
+    loaders = {"read_test", "_read", "_read_digits", "_read_idx", "open_test"}
     reaching = {module for module, tree in MODULES.items() if references(tree) & loaders}
     assert reaching == {"data.files", "evaluate"}
     assert references(MODULES["evaluate"]) & loaders == {"read_test"}
+
+
+def test_ones_own_test_images_are_opened_by_read_test_alone() -> None:
+    functions = {
+        node.name: ast.unparse(node)
+        for node in MODULES["data.files"].body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert [name for name, code in functions.items() if "open_test(" in code] == ["read_test"]
+    selecting = {
+        node.name
+        for node in MODULES["data.own"].body
+        if isinstance(node, ast.FunctionDef) and "Selection(" in ast.unparse(node)
+    }
+    assert selecting == {"open_test", "_train"}, "only of a selection are pixels decoded"
 
 
 def test_of_the_test_set_the_rest_sees_class_counts_only() -> None:

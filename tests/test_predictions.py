@@ -30,6 +30,14 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert (loaded.wrong_images == images).all()
 
 
+def test_images_that_lie_otherwise_in_memory_are_kept_as_they_look(tmp_path: Path) -> None:
+    channels_last = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    images = np.moveaxis(channels_last, -1, 1)
+    path = tmp_path / "reading.safetensors"
+    save_predictions(path, Predictions(LABELS, LOGITS, np.array([0, 2]), images))
+    assert (load_predictions(path).wrong_images == images).all()
+
+
 def test_outputs_kept_by_an_older_version_have_no_images(tmp_path: Path) -> None:
     path = tmp_path / "old.safetensors"
     save_file({"labels": LABELS, "logits-0": LOGITS[0]}, path)

@@ -10,11 +10,12 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from small_studies import make_database, new_database, run_small, small_study
+from small_studies import make_database, new_database, run_small, small_study, stored
 from sqlalchemy import text
 
 from hpsearch.errors import DatabaseError, UnknownStudyError
 from hpsearch.home import Home
+from hpsearch.records import TrainingKey
 from hpsearch.storage.database import Database, open_database, sqlite_path
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.tables import SCHEMA_VERSION
@@ -300,3 +301,37 @@ def test_optunas_command_line_lists_the_trials(searched: Home) -> None:
         [sys.executable, "-c", command, *options], capture_output=True, text=True, check=True
     )
     assert listed.stdout.count('"COMPLETE"') == 3
+
+
+def test_a_database_without_balanced_accuracy_gets_it_and_keeps_its_epochs(
+    searched: Home, home: Home
+) -> None:
+    shutil.copytree(searched.root, home.root)
+    path = home.root / "hpsearch.db"
+    execute(path, "ALTER TABLE hpsearch_epochs DROP COLUMN val_balanced_accuracy")
+    execute(path, "ALTER TABLE hpsearch_evaluations DROP COLUMN balanced_accuracy")
+    execute(path, "UPDATE hpsearch_schema SET version = 3")
+    with stored(searched) as record:
+        before = record.all_epochs(role="search")
+    for _ in range(2):
+        with stored(home) as record:
+            after = record.all_epochs(role="search")
+    assert after.keys() == before.keys()
+    for key, epochs in after.items():
+        assert [m.val_balanced_accuracy for m in epochs] == [None] * len(epochs)
+        assert [m.val_accuracy for m in epochs] == [m.val_accuracy for m in before[key]]
+    run_small(small_study(search={"trials": 4}), home)
+    with stored(home) as record:
+        newest = record.epochs(TrainingKey("search", 3))
+    assert all(m.val_balanced_accuracy is not None for m in newest)
+
+
+def test_an_older_database_that_cannot_be_written_says_what_to_do(
+    searched: Home, home: Home
+) -> None:
+    shutil.copytree(searched.root, home.root)
+    path = home.root / "hpsearch.db"
+    execute(path, "UPDATE hpsearch_schema SET version = 3")
+    path.chmod(0o444)
+    with pytest.raises(DatabaseError, match="form of an older hpsearch; copy it to where"):
+        open_database(home.database_url, create=False)

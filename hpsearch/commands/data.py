@@ -1,4 +1,4 @@
-"""`hpsearch data`: list the data sets, download and check one, look at one."""
+"""`hpsearch data`: list the data sets, download and check one, look at one, also one's own."""
 
 import os
 from contextlib import suppress
@@ -19,11 +19,12 @@ from hpsearch.commands.options import (
 from hpsearch.commands.stored import stored_study
 from hpsearch.errors import MissingDatabaseError, UnknownStudyError, UserError
 from hpsearch.home import Home
+from hpsearch.mistakes import MistakeError
 from hpsearch.output import print_json, stdout
 
 if TYPE_CHECKING:
+    from hpsearch.catalogue import DatasetInfo
     from hpsearch.spec import StudySpec
-    from hpsearch.studytables import Training
 
 data_app = typer.Typer(help="Data sets: list them, download and check one, look at one.")
 
@@ -46,9 +47,11 @@ def data_get(
     data_dir: DataDirOption = DATA_DIR,
 ) -> None:
     """Download a data set if it is not there, and check its files."""
-    from hpsearch.catalogue import dataset_info
+    from hpsearch.catalogue import dataset_info, parse_own
     from hpsearch.data.files import ensure_files
 
+    if parse_own(name) is not None:
+        raise UserError(f"{name} is yours, there is nothing to get; look at it: data show {name}")
     info = dataset_info(name)
     ensure_files(info, data_dir=data_dir)
     where = "ships with scikit-learn" if info.folder is None else f"in {data_dir / info.folder}"
@@ -57,7 +60,9 @@ def data_get(
 
 @data_app.command("show")
 def data_show(
-    name: Annotated[str, typer.Argument(help="A data set's name.")],
+    name: Annotated[
+        str, typer.Argument(help="A data set's name, or folder:PATH, npz:PATH, idx:PATH.")
+    ],
     study: Annotated[
         str | None,
         typer.Option(help="Split as this study does: a stored one, a study file, or its name."),
@@ -69,27 +74,33 @@ def data_show(
     home: HomeOption = HOME,
     storage: StorageOption = None,
     data_dir: DataDirOption = DATA_DIR,
+    size: Annotated[
+        str | None, typer.Option(help="Of one's own: resized to so many pixels, 64 or 48x64.")
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Count a data set's classes, measure its pixels, picture the first 25 and ten a class."""
-    from hpsearch.catalogue import dataset_info
     from hpsearch.data.files import ensure_files, read_train
     from hpsearch.data.picture import save_class_grid, save_samples
     from hpsearch.data.summary import summarize_dataset
     from hpsearch.report.dataset import print_summary
     from hpsearch.studytables import Training
 
-    info = dataset_info(name)
-    training = Training()
-    if study is not None:
-        training = _training_of(study, info.name, home=home, storage=storage)
+    if study is None:
+        info, training = _dataset(name, size=size), Training()
+    elif size is not None:
+        raise UserError("--size and --study exclude each other; the study has its own size")
+    else:
+        spec = _spec_of(study, home, storage)
+        _check_same(spec, name)
+        info, training = spec.dataset, spec.training
     if output is not None and not os.path.isdir(output):  # no error, however long the name
         raise UserError(f"{output}: there is no such folder")
     folder = output or Home(home).reports
     ensure_files(info, data_dir=data_dir)
     images, labels = read_train(info, data_dir=data_dir)
     summary = summarize_dataset(info, training, images, labels, data_dir=data_dir)
-    first, by_class = (folder / f"{info.name}-{what}.png" for what in ("first-25", "by-class"))
+    first, by_class = (folder / f"{info.file_stem}-{what}.png" for what in ("first-25", "by-class"))
     save_samples(first, images, labels, info=info)
     save_class_grid(by_class, images, labels, info=info)
     if json_:
@@ -100,12 +111,33 @@ def data_show(
         typer.echo(f"\nthe first 25 images: {first}\nten of each class: {by_class}")
 
 
-def _training_of(study: str, dataset: str, *, home: Path, storage: str | None) -> "Training":
-    """The protocol of a study, stored or in a file, on this data set."""
-    spec = _spec_of(study, home, storage)
-    if spec.dataset.name != dataset:
-        raise UserError(f"study {spec.name!r} is on {spec.dataset.name}, not on {dataset}")
-    return spec.training
+def _dataset(name: str, *, size: str | None) -> "DatasetInfo":
+    """The data set of this name; one's own is found relative to the working folder."""
+    from hpsearch.catalogue import dataset_info, parse_own
+    from hpsearch.data.own import describe_own
+    from hpsearch.studytables import OwnImages, check_table
+
+    if parse_own(name) is None:
+        if size is not None:
+            raise UserError(f"--size is for data of one's own; {name} has its own size")
+        return dataset_info(name)
+    sides = [] if size is None else size.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise UserError(f"--size {size!r}: write 64, or 48x64 for height and width")
+    numbers = [int(side) for side in sides]
+    try:
+        settings = check_table(OwnImages, {"size": numbers * (3 - len(numbers))} if sides else {})
+    except MistakeError as mistake:
+        raise UserError(f"--{mistake}") from None
+    return describe_own(name, settings, folder=Path())
+
+
+def _check_same(spec: "StudySpec", name: str) -> None:
+    from hpsearch.catalogue import dataset_info, own_name, parse_own
+
+    wanted = dataset_info(name).name if parse_own(name) is None else own_name(name, folder=Path())
+    if spec.dataset.name != wanted:
+        raise UserError(f"study {spec.name!r} is on {spec.dataset.name}, not on {wanted}")
 
 
 def _spec_of(study: str, home: Path, storage: str | None) -> "StudySpec":

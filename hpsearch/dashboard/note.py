@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hpsearch.catalogue import DATASETS
+from hpsearch.catalogue import dataset_of
 from hpsearch.durations import show_duration
 from hpsearch.pages.question import (
     configurations_table,
@@ -20,7 +20,7 @@ from hpsearch.pages.table import Cell, PageTable, page_table
 from hpsearch.report.configurations import ConfigurationRow, results_table
 from hpsearch.report.status import StudyStatus
 from hpsearch.report.terminal import saved_line, show_cell, tested_line
-from hpsearch.report.top import TopRow, parameter_names
+from hpsearch.report.top import TopRow, objective_measures, parameter_names
 from hpsearch.text import one_line
 
 # what a run is doing when the note is written
@@ -107,11 +107,12 @@ def _top(info: NoteInfo) -> str:
         return "None is complete yet."
     names = parameter_names(info.top)
     varied = [n for n in names if len({str(row.params.get(n)) for row in info.top}) > 1]
-    columns = ["trial", "val_accuracy", "val_loss", "accuracy", "loss", "epochs", "time", *varied]
+    measures = [*objective_measures(info.top), "val_accuracy", "val_loss", "accuracy", "loss"]
+    columns = ["trial", *measures, "epochs", "time", *varied]
     rows = [
         [
             row.trial,
-            *(round(v, 4) for v in (row.val_accuracy, row.val_loss, row.accuracy, row.loss)),
+            *(round(getattr(row, name), 4) for name in measures),
             row.epochs,
             show_duration(row.duration_s),
             *(row.params.get(name, "") for name in varied),
@@ -132,7 +133,7 @@ def _question(document: Mapping[str, Any]) -> str:
     if "configurations" in document:
         tables = configurations_table(document), shared_table(document)
         return "\n\n".join(_table(table) for table in tables if table.rows)
-    dataset, model = DATASETS[document["dataset"]], document["model"].upper()
+    dataset, model = dataset_of(document), document["model"].upper()
     lead = f"Which {model} on {dataset.title} has the best {document['objective']}?"
     return f"{plain(lead)}\n\n{_table(space_table(document))}"
 

@@ -1,7 +1,8 @@
 """A data set's files: downloaded through torchvision, checked, decoded.
 
 The sets of torchvision are uncompressed IDX files in `DATA_DIR/<Name>/raw`. Every file is checked
-before use: by MD5 where it is known (MNIST, Fashion-MNIST), else by its header and size.
+before use: by MD5 where it is known (MNIST, Fashion-MNIST), else by its header and size. What is a
+user's own is found and checked by `data.own`.
 """
 
 import contextlib
@@ -9,6 +10,8 @@ import hashlib
 import os
 import struct
 import sys
+import tempfile
+from collections.abc import Iterator
 from http.client import HTTPException
 from math import prod
 from pathlib import Path
@@ -23,14 +26,16 @@ from hpsearch.catalogue import (
     TRAIN_LABELS,
     DatasetInfo,
 )
+from hpsearch.data.own import count_test, fingerprint_own, is_there, open_test, open_train
+from hpsearch.data.parts import Images as Images
+from hpsearch.data.parts import Labels as Labels
+from hpsearch.data.parts import Selection
 from hpsearch.errors import DataError
-
-Images = NDArray[np.uint8]  # (N, C, H, W)
-Labels = NDArray[np.int64]  # (N,)
 
 _FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 _DIGITS_TEST_SHARE = 360  # images; a fifth
 _DIGITS_SEED = 0  # part of the data set's definition: the sealed images never change
+_MOST_IN_MEMORY = 2**28  # bytes of one's own images that are read whole; more go to a file
 
 
 def raw_folder(info: DatasetInfo, *, data_dir: Path) -> Path:
@@ -45,6 +50,8 @@ def ensure_files(info: DatasetInfo, *, data_dir: Path) -> None:
     Raises:
         DataError: the download failed, or a file is not what it should be.
     """
+    if info.own is not None:
+        open_train(info)
     if info.folder is None:
         return
     folder = raw_folder(info, data_dir=data_dir)
@@ -83,6 +90,8 @@ def has_training_files(info: DatasetInfo, *, data_dir: Path) -> bool:
     Raises:
         DataError: a file is there and is not what it should be.
     """
+    if info.own is not None:
+        return is_there(info)
     if info.folder is None:
         return True
     paths = [raw_folder(info, data_dir=data_dir) / name for name in (TRAIN_IMAGES, TRAIN_LABELS)]
@@ -128,16 +137,35 @@ def _expected_header(info: DatasetInfo, name: str) -> bytes:
 
 def read_train(info: DatasetInfo, *, data_dir: Path) -> tuple[Images, Labels]:
     """The training images and labels; the files must have been checked."""
+    if info.own is not None:
+        return _read_own(info, open_train(info))
     return _read(info, data_dir, train=True)
+
+
+def stream_train(info: DatasetInfo, *, data_dir: Path) -> tuple[Iterator[Images], Labels]:
+    """The training images some at a time, never all of one's own in memory, and all labels.
+
+    Raises:
+        DataError: on the way, an image is broken.
+    """
+    if info.own is not None:
+        selection = open_train(info)
+        return selection.decode(shape=info.image_shape), selection.labels
+    images, labels = read_train(info, data_dir=data_dir)
+    return iter([images]), labels
 
 
 def read_test(info: DatasetInfo, *, data_dir: Path) -> tuple[Images, Labels]:
     """The held-out test images and labels. Only `evaluate` may call this; a test sees to it."""
+    if info.own is not None:
+        return _read_own(info, open_test(info))
     return _read(info, data_dir, train=False)
 
 
 def count_test_classes(info: DatasetInfo, *, data_dir: Path) -> list[int]:
     """How many test images there are of each class, from the labels alone: no image is read."""
+    if info.own is not None:
+        return count_test(info)
     if info.folder is None:
         return _count_digits_not_trained_on()
     labels = _read_idx(info, raw_folder(info, data_dir=data_dir) / TEST_LABELS)
@@ -149,6 +177,18 @@ def _count_digits_not_trained_on() -> list[int]:
 
     _, trained_on = _read_digits(train=True)
     return [int(count) for count in np.bincount(load_digits().target) - np.bincount(trained_on)]
+
+
+def _read_own(info: DatasetInfo, selection: Selection) -> tuple[Images, Labels]:
+    """The images of one's own in memory or, where they are many, in a file without a name."""
+    shape = (len(selection.indices), *info.image_shape)
+    if prod(shape) <= _MOST_IN_MEMORY:
+        return np.concatenate(list(selection.decode(shape=info.image_shape))), selection.labels
+    with tempfile.TemporaryFile() as file:
+        for images in selection.decode(shape=info.image_shape):
+            file.write(images.tobytes())
+        file.flush()
+        return np.memmap(file, np.uint8, "c", shape=shape), selection.labels
 
 
 def _read(info: DatasetInfo, data_dir: Path, *, train: bool) -> tuple[Images, Labels]:
@@ -184,6 +224,8 @@ def _read_digits(*, train: bool) -> tuple[Images, Labels]:
 
 def fingerprint_train(info: DatasetInfo, *, data_dir: Path) -> str:
     """16 hexadecimal digits over the training files; the same on every machine."""
+    if info.own is not None:
+        return fingerprint_own(info)
     if info.folder is None:
         images, labels = read_train(info, data_dir=data_dir)
         parts = [images.tobytes(), labels.tobytes()]

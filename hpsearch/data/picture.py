@@ -22,12 +22,12 @@ def save_samples(
 
     Args:
         path: the file to write.
-        images: (N, 1, H, W) uint8.
+        images: (N, C, H, W) uint8, grey or RGB.
         labels: (N,) int64.
         info: the data set, for the class names.
         columns: pictures a row, and rows.
     """
-    sheet = _white(columns * _CELL, columns * (_CELL + _CAPTION))
+    sheet = _white(columns * _CELL, columns * (_CELL + _CAPTION), channels=images.shape[1])
     draw = ImageDraw.Draw(sheet)
     for index in range(min(columns * columns, len(images))):
         x, y = index % columns * _CELL, index // columns * (_CELL + _CAPTION)
@@ -43,14 +43,16 @@ def save_class_grid(
 
     Args:
         path: the file to write.
-        images: (N, 1, H, W) uint8.
+        images: (N, C, H, W) uint8, grey or RGB.
         labels: (N,) int64.
         info: the data set, for the class names.
         columns: pictures a row, if there are so many.
     """
     measure = ImageDraw.Draw(_white(1, 1))
     left = 2 * _MARGIN + max(round(measure.textlength(name)) for name in info.class_names)
-    sheet = _white(left + columns * _GRID_CELL, info.num_classes * _GRID_CELL)
+    sheet = _white(
+        left + columns * _GRID_CELL, info.num_classes * _GRID_CELL, channels=images.shape[1]
+    )
     draw = ImageDraw.Draw(sheet)
     for label, name in enumerate(info.class_names):
         y = label * _GRID_CELL
@@ -60,15 +62,18 @@ def save_class_grid(
     _save(sheet, path)
 
 
-def _white(width: int, height: int) -> Image.Image:
-    return Image.new("L", (width, height), color=255)
+def _white(width: int, height: int, *, channels: int = 1) -> Image.Image:
+    return Image.new("L" if channels == 1 else "RGB", (width, height), color="white")
 
 
 def _paste(sheet: Image.Image, image: Images, x: int, y: int, *, cell: int) -> None:
-    """Put an image, (1, H, W), into the cell whose corner is given."""
+    """Put an image, (C, H, W), into the middle of the cell whose corner is given."""
     side = cell - 2 * _MARGIN
-    sample = Image.fromarray(image[0]).resize((side, side), Image.Resampling.NEAREST)
-    sheet.paste(sample, (x + _MARGIN, y + _MARGIN))
+    scale = side / max(image.shape[1:])
+    height, width = (max(1, round(length * scale)) for length in image.shape[1:])
+    sample = Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1).copy())
+    left, top = x + _MARGIN + (side - width) // 2, y + _MARGIN + (side - height) // 2
+    sheet.paste(sample.resize((width, height), Image.Resampling.NEAREST), (left, top))
 
 
 def _save(sheet: Image.Image, path: Path) -> None:

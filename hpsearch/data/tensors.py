@@ -1,9 +1,13 @@
 """Images as tensors that stay where the training is: one gather a batch, no DataLoader.
 
-On the CPU the arrays are mapped from the cache, so that all workers of a machine share one copy; on
-a GPU they are copied to it once, as 8-bit pixels.
+On the CPU the arrays are mapped from the cache, so that all workers of a machine share one copy and
+a set that is larger than the memory can be trained on. To a GPU they are copied once, as 8-bit
+pixels; where these would take more than half of its free memory, they stay mapped on the host, and
+each batch is copied.
 """
 
+import mmap
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +18,10 @@ import torch
 from torch import Tensor
 
 from hpsearch.data.training_set import TrainingSet
+
+# without it Linux maps no file privately that is larger than the memory; Python has no name for it
+_MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0
+_SHARE_OF_FREE = 0.5  # of a GPU's free memory that the images may take
 
 
 def num_batches(num_images: int, batch_size: int) -> int:
@@ -34,6 +42,7 @@ class ImageSet:
     images: Tensor  # (N, C, H, W) uint8, the whole data set
     labels: Tensor  # (N,) int64
     indices: Tensor  # (n,) int64, those that belong to this set
+    device: torch.device | None = None  # of the batches; None: where the images are
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -51,13 +60,15 @@ class ImageSet:
         With `drop_single` there are `num_batches`: batch norm has no variance to take from a rest
         of one image in training.
         """
+        device = self.device or self.images.device
         count = num_batches(len(order), batch_size) if drop_single else None
         batches = zip(
             torch.split(order, batch_size), torch.split(self.labels[order], batch_size), strict=True
         )
         for indices, labels in islice(batches, count):
             # index_select copies whole images; indexing, pixel by pixel, takes ten times as long
-            yield scale_pixels(self.images.index_select(0, indices)), labels
+            batch = self.images.index_select(0, indices).to(device)  # as 8-bit pixels
+            yield scale_pixels(batch), labels.to(device)
 
 
 @dataclass(frozen=True)
@@ -70,17 +81,34 @@ class DeviceData:
 
 
 def load_device_data(training_set: TrainingSet, *, device: torch.device) -> DeviceData:
-    """Map the arrays, or copy them to a GPU."""
-    images, labels = _tensor(training_set.images, device), _tensor(training_set.labels, device)
+    """Map the arrays, or copy them to a GPU that has room for them."""
+    images, labels = _mapped(training_set.images), _mapped(training_set.labels)
+    where = device if fits(images.nbytes, device) else torch.device("cpu")
     train, validation = (
-        torch.from_numpy(np.load(path)).to(device)
+        torch.from_numpy(np.load(path)).to(where)
         for path in (training_set.train, training_set.validation)
     )
     both = torch.cat([train, validation]).sort().values
-    parts = (ImageSet(images, labels, indices) for indices in (train, validation, both))
+    images, labels = images.to(where), labels.to(where)
+    parts = (ImageSet(images, labels, indices, device) for indices in (train, validation, both))
     return DeviceData(*parts)
 
 
-def _tensor(path: Path, device: torch.device) -> Tensor:
-    # "c", copy on write: torch wants a writable array, and nobody writes
-    return torch.from_numpy(np.load(path, mmap_mode="c")).to(device)
+def fits(num_bytes: int, device: torch.device) -> bool:
+    """Whether images are to be copied to a device: they take half of its free memory at most."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return num_bytes <= _SHARE_OF_FREE * free
+
+
+def _mapped(path: Path) -> Tensor:
+    """A .npy file as a tensor: pages that are written to are this process' own copies."""
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        assert version == (1, 0), "data.training_set writes these"
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        flags = mmap.MAP_PRIVATE | _MAP_NORESERVE
+        pages = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE)
+        array = np.frombuffer(pages, dtype, offset=file.tell()).reshape(shape)
+    return torch.from_numpy(array)

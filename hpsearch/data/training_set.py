@@ -6,7 +6,11 @@ A `TrainingSet` is four paths and some numbers, small enough for a message to a 
 """
 
 import hashlib
+import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +24,7 @@ from hpsearch.data.files import (
     fingerprint_train,
     has_training_files,
     read_train,
+    stream_train,
 )
 from hpsearch.errors import DataError
 from hpsearch.home import atomic_path
@@ -82,21 +87,21 @@ def prepare_training_set(
     """Check, decode and split a data set, or find that this was done before.
 
     Raises:
-        DataError: the data set is missing, damaged or too small for the split.
+        DataError: the data set is missing, damaged or too small for the split, or there is no room
+            on the disk for its images.
     """
     ensure_files(info, data_dir=data_dir)
     content = fingerprint_train(info, data_dir=data_dir)
-    folder = cache / f"{info.name}-{content}"
+    folder = cache / f"{info.file_stem}-{content}"
     images, labels = folder / "images.npy", folder / "labels.npy"
     if not (images.exists() and labels.exists()):
-        pixels, classes = read_train(info, data_dir=data_dir)
-        _save(images, pixels)
-        _save(labels, classes)
+        _decode(info, training, images, labels, data_dir=data_dir)
     train, validation = (
         folder / _split_name(training) / f"{part}.npy" for part in ("train", "validation")
     )
     if not (train.exists() and validation.exists()):
         split = split_indices(np.load(labels), training)
+        _check_classes(info, np.load(labels), split)
         _save(train, split.train)
         _save(validation, split.validation)
     return TrainingSet(
@@ -110,6 +115,48 @@ def prepare_training_set(
     )
 
 
+def _decode(
+    info: DatasetInfo, training: Training, images: Path, labels: Path, *, data_dir: Path
+) -> None:
+    """Write images and labels, a chunk of images at a time; nothing if they cannot be split."""
+    shape = (info.num_train, *info.image_shape)
+    chunks, classes = stream_train(info, data_dir=data_dir)
+    if info.own is not None:
+        _check_classes(info, classes, split_indices(classes, training))
+    _check_room(shape, images)
+    _save_chunks(images, shape, chunks)
+    _save(labels, classes)
+
+
+def _check_room(shape: tuple[int, ...], path: Path) -> None:
+    existing = next(folder for folder in path.absolute().parents if os.path.exists(folder))
+    needed, free = prod(shape), shutil.disk_usage(existing).free
+    if needed > free:
+        num, channels, height, width = shape
+        raise DataError(
+            f"{num:,} images of {channels} x {height} x {width} pixels need {needed / 1e9:,.2f} "
+            f"GB, and {existing} has {free / 1e9:,.2f} GB left; choose a smaller [data] size, or "
+            "another disk with --home"
+        )
+
+
+def _check_classes(info: DatasetInfo, labels: Labels, split: Split) -> None:
+    """Refuse a split that leaves a class of one's own data untrained or unvalidated."""
+    if info.own is None:
+        return
+    for part, indices in (
+        ("trained on", split.train),
+        ("held out for validation", split.validation),
+    ):
+        missing = np.setdiff1d(np.arange(info.num_classes), labels[indices])
+        if len(missing):
+            num = int((labels == missing[0]).sum())
+            raise DataError(
+                f"class {info.class_names[missing[0]]!r} has {num:,} training images, of which "
+                f"none is {part}; give more of it, or a larger training.validation"
+            )
+
+
 def find_validation_set(
     info: DatasetInfo, training: Training, *, data_dir: Path, cache: Path, fingerprint: str
 ) -> tuple[Images, Labels]:
@@ -118,23 +165,26 @@ def find_validation_set(
     Raises:
         DataError: neither the cache nor the data folder has the images of that fingerprint.
     """
-    for labels in sorted(cache.glob(f"{info.name}-*/labels.npy")):
+    for labels in sorted(cache.glob(f"{info.file_stem}-*/labels.npy")):
         folder = labels.parent
         train, validation = (
             folder / _split_name(training) / f"{part}.npy" for part in ("train", "validation")
         )
         if train.exists() and validation.exists() and (folder / "images.npy").exists():
-            content = folder.name.removeprefix(f"{info.name}-")
+            content = folder.name.removeprefix(f"{info.file_stem}-")
             split = Split(np.load(train), np.load(validation))
             if _fingerprint(content, split) == fingerprint:
                 images = np.load(folder / "images.npy", mmap_mode="r")
                 return images[split.validation], np.load(labels)[split.validation]
     if not has_training_files(info, data_dir=data_dir):
+        if info.own is not None:
+            raise DataError(f"there is no {info.own.path} any more")
         raise DataError(f"{info.title} is not in {data_dir}; `hpsearch data get {info.name}`")
     pixels, classes = read_train(info, data_dir=data_dir)
     split = split_indices(classes, training)
     if _fingerprint(fingerprint_train(info, data_dir=data_dir), split) != fingerprint:
-        raise DataError(f"{info.title} in {data_dir} is not what the study was trained on")
+        where = info.name if info.own is not None else f"{info.title} in {data_dir}"
+        raise DataError(f"{where} is not what the study was trained on")
     return pixels[split.validation], classes[split.validation]
 
 
@@ -153,3 +203,18 @@ def _fingerprint(content: str, split: Split) -> str:
 def _save(path: Path, array: NDArray[np.uint8] | NDArray[np.int64]) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, array)
+
+
+def _save_chunks(path: Path, shape: tuple[int, ...], chunks: Iterable[Images]) -> None:
+    """An array of bytes written piece by piece.
+
+    Through a memory map a full disk would end the process instead of raising an error.
+    """
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        num = 0
+        for chunk in chunks:
+            file.write(chunk.tobytes())
+            num += len(chunk)
+        assert num == shape[0], "the data were counted before"

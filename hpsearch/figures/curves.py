@@ -25,6 +25,7 @@ class CurvesInfo(NamedTuple):
     trial: int
     trainings: dict[TrainingKey, list[EpochMetrics]]
     validated: bool  # whether the retrainings have validation figures
+    measures: tuple[str, ...] = ("accuracy", "loss")  # drawn side by side
 
 
 def get_curves_info(snapshot: Snapshot) -> CurvesInfo | None:
@@ -36,12 +37,15 @@ def get_curves_info(snapshot: Snapshot) -> CurvesInfo | None:
     trainings = after or {TrainingKey("search", trial): snapshot.epochs(trial)}
     retrained = [epochs for key, epochs in trainings.items() if key.role == "winner"]
     validated = all(metrics.val_loss is not None for epochs in retrained for metrics in epochs)
-    return CurvesInfo(trial, trainings, validated)
+    measures = ("accuracy", "loss")
+    if snapshot.objective == "val_balanced_accuracy":
+        return CurvesInfo(trial, trainings, validated, ("balanced_accuracy", *measures))
+    return CurvesInfo(trial, trainings, validated, measures)
 
 
 def plot_curves(info: CurvesInfo) -> go.Figure:
-    """Accuracy beside loss; a line a training."""
-    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.1)
+    """Accuracy beside loss, and what was searched by; a line a training."""
+    figure = make_subplots(rows=1, cols=len(info.measures), horizontal_spacing=0.1)
     styles = {
         ("training", False): {"color": BLUE, "width": 1.5},
         ("validation", False): {"color": VERMILLION, "width": 2},
@@ -54,7 +58,9 @@ def plot_curves(info: CurvesInfo) -> go.Figure:
             if getattr(epochs[0], f"{prefix}loss") is None:
                 continue
             name = f"{kind}, {_ROLES[key.role]}"
-            for column, measure in enumerate(("accuracy", "loss"), start=1):
+            for column, measure in enumerate(info.measures, start=1):
+                if not hasattr(epochs[0], f"{prefix}{measure}"):
+                    continue  # of training batches there is no balanced accuracy
                 figure.add_scatter(
                     x=[metrics.epoch for metrics in epochs],
                     y=[getattr(metrics, f"{prefix}{measure}") for metrics in epochs],
@@ -70,8 +76,8 @@ def plot_curves(info: CurvesInfo) -> go.Figure:
                 )
                 seen.add(name)
     figure.update_xaxes(title_text="epoch")
-    figure.update_yaxes(title_text="accuracy", col=1)
-    figure.update_yaxes(title_text="loss", col=2)
+    for column, measure in enumerate(info.measures, start=1):
+        figure.update_yaxes(title_text=measure.replace("_", " "), col=column)
     return themed(figure, height=420)
 
 
@@ -90,7 +96,8 @@ def curves_figure(snapshot: Snapshot) -> Shown:
         )
     if counts["search"]:
         note += " It has not been trained again yet."
-    alt = f"Accuracy and loss by epoch of training and validation. {note}"
+    drawn = " and ".join(measure.replace("_", " ") for measure in info.measures)
+    alt = f"{drawn.capitalize()} by epoch of training and validation. {note}"
     columns = (
         "role",
         "trial",
@@ -101,6 +108,7 @@ def curves_figure(snapshot: Snapshot) -> Shown:
         "loss",
         "val_loss",
         "learning_rate",
+        *(f"val_{measure}" for measure in info.measures if measure == "balanced_accuracy"),
     )
     rows: list[tuple[object, ...]] = [
         (
@@ -113,6 +121,7 @@ def curves_figure(snapshot: Snapshot) -> Shown:
             m.loss,
             m.val_loss,
             m.learning_rate,
+            *((m.val_balanced_accuracy,) if "balanced_accuracy" in info.measures else ()),
         )
         for key, epochs in info.trainings.items()
         for m in epochs

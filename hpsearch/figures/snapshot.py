@@ -9,9 +9,9 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.catalogue import DATASETS
+from hpsearch.catalogue import dataset_of
 from hpsearch.home import Home
-from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch
+from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch, is_maximized
 from hpsearch.report.status import document_of, is_fixed_set
 from hpsearch.storage.record import (
     SPLIT,
@@ -52,7 +52,7 @@ class Snapshot:
     @property
     def sign(self) -> int:
         """1 where more of the objective is better, else -1."""
-        return 1 if self.objective == "val_accuracy" else -1
+        return 1 if is_maximized(self.objective) else -1
 
     @property
     def max_epochs(self) -> int:
@@ -63,7 +63,7 @@ class Snapshot:
     @property
     def class_names(self) -> tuple[str, ...]:
         """In label order."""
-        return DATASETS[self.document["dataset"]].class_names
+        return dataset_of(self.document).class_names
 
     def epochs(self, trial: int) -> list[EpochMetrics]:
         """Of a trial of the search."""

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.catalogue import DATASETS
+from hpsearch.catalogue import DatasetInfo, dataset_of
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import show_duration
 from hpsearch.pages.table import PageTable, page_table
+from hpsearch.records import Objective, is_maximized
 from hpsearch.report.terminal import show_cell
 from hpsearch.storage.record import Run
 from hpsearch.times import show_time
@@ -84,7 +85,7 @@ def shared_table(document: Mapping[str, Any]) -> PageTable:
 
 def protocol_table(document: Mapping[str, Any]) -> PageTable:
     """Data, training, search, and what comes after it, in words."""
-    info = DATASETS[document["dataset"]]
+    info = dataset_of(document)
     training = document["training"]
     subset = training.get("subset")
     images = f"{subset:,} of {info.num_train:,}" if subset else f"{info.num_train:,}"
@@ -92,13 +93,14 @@ def protocol_table(document: Mapping[str, Any]) -> PageTable:
     is_search = "search" in document
     wall = "not opened before the search was over" if is_search else "opened for each network"
     rows = [
-        ["data set", f"{info.title}: {info.num_classes} classes, images of {shape}"],
+        ["data set", f"{info.title}: {info.num_classes} classes, images of {shape}{_colour(info)}"],
+        *([["where it was", _origin(info)]] if info.own else []),
         [
             "training images",
             f"{images}, of which {training['validation']:.0%} held out by class "
             f"for validation, with seed {training['seed']}",
         ],
-        ["test images", f"{info.num_test:,}, {wall}"],
+        ["test images", f"{info.num_test:,}{_sealed(info)}, {wall}"],
         ["objective", _objective(document["objective"])],
         ["epochs", f"at most {training['epochs']:,}"],
         ["early stopping", _early_stopping(training.get("early_stopping"))],
@@ -106,6 +108,21 @@ def protocol_table(document: Mapping[str, Any]) -> PageTable:
         *(_search_rows(document) if is_search else _fixed_rows(document["fixed"])),
     ]
     return page_table(["what", "how"], rows)
+
+
+def _colour(info: DatasetInfo) -> str:
+    return " in colour" if info.image_shape[0] == 3 else ""
+
+
+def _origin(info: DatasetInfo) -> str:
+    assert info.own is not None
+    return f"{info.name}{', resized' if info.own.size else ''}"
+
+
+def _sealed(info: DatasetInfo) -> str:
+    if info.own is None or not info.own.is_sealed:
+        return ""
+    return f" ({info.own.test_share:.0%} of each class, sealed first)"
 
 
 def _search_rows(document: Mapping[str, Any]) -> list[list[str]]:
@@ -138,8 +155,8 @@ def _fixed_rows(fixed: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _objective(name: str) -> str:
-    better = "highest" if name == "val_accuracy" else "lowest"
+def _objective(name: Objective) -> str:
+    better = "highest" if is_maximized(name) else "lowest"
     return f"{name} at a trial's best epoch, {better} first"
 
 

@@ -42,6 +42,14 @@ def result_section(snapshot: Snapshot, status: StudyStatus) -> ResultSection:
                 f"{over}; loss {show_spread(test.loss_mean, test.loss_std, test.seeds)}",
             )
         )
+        if (
+            snapshot.objective == "val_balanced_accuracy"
+            and test.balanced_accuracy_mean is not None
+        ):
+            balanced = (test.balanced_accuracy_mean, test.balanced_accuracy_std or 0.0)
+            value = show_spread(*balanced, test.seeds)
+            detail = f"{over}; the mean of the classes' recalls"
+            headlines.insert(0, Headline("Balanced test accuracy", value, detail))
         sentences.append(f"Trial {test.trial} was chosen, retrained and tested.")
     headlines += _validation(snapshot, status)
     sentences += _sentences(status)
@@ -107,9 +115,16 @@ def _seed_table(snapshot: Snapshot) -> PageTable | None:
     if snapshot.reading is None:
         return None
     return page_table(
-        ["seed", "test accuracy", "test loss", "epochs", "train seconds"],
+        ["seed", "test accuracy", "balanced", "test loss", "epochs", "train seconds"],
         [
-            [e.seed, round(e.accuracy, 4), round(e.loss, 4), e.epochs, round(e.train_seconds, 1)]
+            [
+                e.seed,
+                round(e.accuracy, 4),
+                "" if e.balanced_accuracy is None else round(e.balanced_accuracy, 4),
+                round(e.loss, 4),
+                e.epochs,
+                round(e.train_seconds, 1),
+            ]
             for e in snapshot.reading.evaluations
         ],
     )

@@ -37,6 +37,7 @@ class ConfigurationRow:
     epochs: float | None
     train_seconds: float | None
     not_tested: str  # what became of the other networks, in words
+    test_balanced_accuracy: float | None = None  # where that is the objective
 
 
 def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[ConfigurationRow]:
@@ -52,7 +53,7 @@ def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[Configurati
         number: _kept_epoch(histories[TrainingKey("search", number)], spec) for number in tested
     }
     return [
-        _row(named, trials[named.name], tested, kept, seeds_wanted=spec.fixed.seeds)
+        _row(named, trials[named.name], tested, kept, spec=spec)
         for named in spec.configurations
     ]
 
@@ -70,8 +71,9 @@ def _row(
     tested: dict[int, Evaluation],
     kept: dict[int, EpochMetrics],
     *,
-    seeds_wanted: int,
+    spec: StudySpec,
 ) -> ConfigurationRow:
+    assert spec.fixed is not None
     published = named.published
     numbers = [trial.number for trial in trials if trial.number in tested]
     results = [tested[number] for number in numbers]
@@ -80,7 +82,7 @@ def _row(
     return ConfigurationRow(
         configuration=named.name,
         seeds=len(results),
-        seeds_wanted=seeds_wanted,
+        seeds_wanted=spec.fixed.seeds,
         published_test_accuracy=published.test_accuracy,
         test_accuracy=accuracy,
         test_accuracy_std=_std([result.accuracy for result in results]),
@@ -95,11 +97,18 @@ def _row(
         epochs=_mean([result.epochs for result in results]),
         train_seconds=_mean([result.train_seconds for result in results]),
         not_tested=_not_tested(trials, tested),
+        test_balanced_accuracy=_balanced(results, spec),
     )
 
 
 def _mean(values: Sequence[float]) -> float | None:
     return statistics.mean(values) if values else None
+
+
+def _balanced(results: list[Evaluation], spec: StudySpec) -> float | None:
+    if spec.objective != "val_balanced_accuracy":
+        return None
+    return _mean([r.balanced_accuracy for r in results if r.balanced_accuracy is not None])
 
 
 def _std(values: list[float]) -> float | None:
@@ -133,6 +142,7 @@ def results_table(
             [_accuracy(row) for row in rows],
         ),
         ("difference", [_signed(row.test_accuracy_difference) for row in rows]),
+        ("balanced accuracy", [_rounded(row.test_balanced_accuracy) for row in rows]),
         ("published loss", [_rounded(row.published_test_loss) for row in rows]),
         ("test loss", [_loss(row) for row in rows]),
         ("difference", [_signed(row.test_loss_difference) for row in rows]),

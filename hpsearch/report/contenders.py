@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.catalogue import dataset_info
+from hpsearch.catalogue import dataset_of
 from hpsearch.data.files import Labels
 from hpsearch.errors import DataError, NothingToShowError, UnknownStudyError, UserError
 from hpsearch.fixedset import CONFIGURATION, SEED
@@ -59,13 +59,9 @@ class Contender:
     study: str
     configuration: str | None  # its name in a fixed set
     dataset: str
+    class_names: tuple[str, ...]  # in label order
     labels: Labels  # (N,) true classes, in the test set's order
     networks: tuple[Network, ...]  # by seed, at least one
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """In label order."""
-        return dataset_info(self.dataset).class_names
 
     @cached_property
     def accuracy(self) -> Spread:
@@ -233,11 +229,13 @@ def _together(record: StudyRecord, parts: list[_Tested]) -> tuple[Labels, list[N
 def _contender(
     record: StudyRecord, configuration: str | None, labels: Labels, networks: Iterable[Network]
 ) -> Contender:
+    dataset = dataset_of(document_of(record))
     return Contender(
         label=record.name if configuration is None else f"{record.name}:{configuration}",
         study=record.name,
         configuration=configuration,
-        dataset=document_of(record)["dataset"],
+        dataset=dataset.name,
+        class_names=dataset.class_names,
         labels=labels,
         networks=tuple(sorted(networks, key=lambda network: network.seed)),
     )

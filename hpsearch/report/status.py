@@ -62,6 +62,8 @@ class TestResult:
     loss_std: float
     test_set_readings: int
     trials_since: int  # that finished after the reading and had no part in it
+    balanced_accuracy_mean: float | None = None  # None where an older hpsearch tested
+    balanced_accuracy_std: float | None = None
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,11 @@ def summarize_reading(
     """Means and sample standard deviations over the seeds."""
     accuracies = [evaluation.accuracy for evaluation in reading.evaluations]
     losses = [evaluation.loss for evaluation in reading.evaluations]
+    balanced = [
+        evaluation.balanced_accuracy
+        for evaluation in reading.evaluations
+        if evaluation.balanced_accuracy is not None
+    ]
     return TestResult(
         trial=reading.trial,
         seeds=len(reading.evaluations),
@@ -241,4 +248,6 @@ def summarize_reading(
         loss_std=sample_std(losses),
         test_set_readings=num_readings,
         trials_since=trials_since,
+        balanced_accuracy_mean=statistics.mean(balanced) if balanced else None,
+        balanced_accuracy_std=sample_std(balanced) if balanced else None,
     )

@@ -9,7 +9,7 @@ from rich.table import Table
 from hpsearch.durations import show_duration
 from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
-from hpsearch.report.top import TopRow, parameter_names
+from hpsearch.report.top import TopRow, objective_measures, parameter_names
 from hpsearch.report.trials import TrialRow
 from hpsearch.text import one_line
 
@@ -50,17 +50,17 @@ def show_cell(value: object) -> str:
 def top_table(rows: list[TopRow]) -> tuple[list[str], list[list[object]]]:
     """The top table's columns and rows, parameters by name."""
     names = parameter_names(rows)
-    measures = ("val_accuracy", "val_loss", "accuracy", "loss", "epochs", "duration_s")
+    rounded = [*objective_measures(rows), "val_accuracy", "val_loss", "accuracy", "loss"]
     table: list[list[object]] = [
         [
             *(row.rank, row.trial),
             *(row.params.get(name, "") for name in names),
-            *(round(row.val_accuracy, 4), round(row.val_loss, 4)),
-            *(round(row.accuracy, 4), round(row.loss, 4), row.epochs, round(row.duration_s, 1)),
+            *(round(getattr(row, name), 4) for name in rounded),
+            *(row.epochs, round(row.duration_s, 1)),
         ]
         for row in rows
     ]
-    return ["rank", "trial", *names, *measures], table
+    return ["rank", "trial", *names, *rounded, "epochs", "duration_s"], table
 
 
 def print_top(console: Console, rows: list[TopRow]) -> None:
@@ -92,15 +92,18 @@ def show_spread(mean: float, std: float, count: int) -> str:
     return f"{mean:.4f} ± {std:.4f}" if count > 1 else f"{mean:.4f}"
 
 
-def test_line(test: TestResult) -> str:
-    """The test result in one line."""
-    if test.seeds == 1:
-        figures = f"accuracy {test.accuracy_mean:.4f}, loss {test.loss_mean:.4f} with one seed"
-    else:
-        figures = (
-            f"accuracy {test.accuracy_mean:.4f} ± {test.accuracy_std:.4f}, "
-            f"loss {test.loss_mean:.4f} ± {test.loss_std:.4f} over {test.seeds} seeds"
-        )
+def test_line(test: TestResult, *, objective: Objective) -> str:
+    """The test result in one line, with balanced accuracy where that is the objective."""
+    measures = {
+        "accuracy": (test.accuracy_mean, test.accuracy_std),
+        "loss": (test.loss_mean, test.loss_std),
+    }
+    if objective == "val_balanced_accuracy" and test.balanced_accuracy_mean is not None:
+        balanced = (test.balanced_accuracy_mean, test.balanced_accuracy_std or 0.0)
+        measures = {"balanced accuracy": balanced, **measures}
+    spread = (f"{name} {show_spread(*measure, test.seeds)}" for name, measure in measures.items())
+    over = "with one seed" if test.seeds == 1 else f"over {test.seeds} seeds"
+    figures = f"{', '.join(spread)} {over}"
     times = "once" if test.test_set_readings == 1 else f"{test.test_set_readings} times"
     line = f"test: trial {test.trial} retrained, {figures}; the test set was read {times}"
     if test.trials_since:
@@ -116,7 +119,7 @@ def tested_line(status: StudyStatus) -> str:
     if status.kind == "fixed set":
         tested = f"{status.networks_tested} of {_networks(status.trials.complete)}"
         return f"test: {tested} tested; of a fixed set each is, `hpsearch test` has them"
-    return test_line(status.test) if status.test else "test: not yet"
+    return test_line(status.test, objective=status.objective) if status.test else "test: not yet"
 
 
 def winner_line(winner: "Winner", *, objective: Objective) -> str:

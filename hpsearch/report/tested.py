@@ -11,7 +11,7 @@ from hpsearch.report.configurations import (
     print_configurations,
 )
 from hpsearch.report.spreadsheet import csv_text
-from hpsearch.report.status import is_fixed_set, stored_spec, summarize_reading
+from hpsearch.report.status import document_of, is_fixed_set, stored_spec, summarize_reading
 from hpsearch.report.terminal import print_table, test_line
 from hpsearch.storage.record import StudyRecord, TestReading
 from hpsearch.times import show_time
@@ -19,6 +19,7 @@ from hpsearch.times import show_time
 _SEED_COLUMNS = (
     "seed",
     "accuracy",
+    "balanced_accuracy",
     "loss",
     "epochs",
     "train_seconds",
@@ -62,19 +63,31 @@ def print_test(console: Console, record: StudyRecord) -> None:
         return
     reading = record.last_reading()
     assert reading is not None
-    _print_reading(console, reading, num_readings=record.num_readings())
+    summary = summarize_reading(reading, num_readings=record.num_readings())
+    objective = document_of(record)["objective"]
+    console.print(test_line(summary, objective=objective), soft_wrap=True)
+    _print_reading(console, reading)
 
 
-def _print_reading(console: Console, reading: TestReading, *, num_readings: int) -> None:
-    """The summary, the seeds, the classes' mean scores and the confusion matrix over all seeds."""
-    console.print(test_line(summarize_reading(reading, num_readings=num_readings)), soft_wrap=True)
+def _print_reading(console: Console, reading: TestReading) -> None:
+    """The seeds, the classes' mean scores and the confusion matrix over all seeds."""
     print_table(
         console,
-        ["seed", "accuracy", "loss", "epochs", "train seconds", "parameters", "weights"],
+        [
+            "seed",
+            "accuracy",
+            "balanced",
+            "loss",
+            "epochs",
+            "train seconds",
+            "parameters",
+            "weights",
+        ],
         [
             [
                 e.seed,
                 e.accuracy,
+                "" if e.balanced_accuracy is None else e.balanced_accuracy,
                 e.loss,
                 e.epochs,
                 round(e.train_seconds, 1),

@@ -26,6 +26,7 @@ class TopRow:
     duration_s: float  # of training, without pauses
     start: str  # ISO 8601 with offset
     end: str
+    val_balanced_accuracy: float | None = None  # where that is the objective
 
 
 _MEASURES = (
@@ -62,9 +63,18 @@ def top_rows(record: StudyRecord, *, objective: Objective, count: int) -> list[T
                 duration_s=sum(metrics.duration_s for metrics in epochs),
                 start=show_trial_time(trial.datetime_start),
                 end=show_trial_time(trial.datetime_complete),
+                val_balanced_accuracy=(
+                    best.val_balanced_accuracy if objective == "val_balanced_accuracy" else None
+                ),
             )
         )
     return rows
+
+
+def objective_measures(rows: Sequence[TopRow]) -> list[str]:
+    """The columns before val_accuracy: the objective, where it has no column anyway."""
+    is_balanced = any(row.val_balanced_accuracy is not None for row in rows)
+    return ["val_balanced_accuracy"] if is_balanced else []
 
 
 class _WithParameters(Protocol):
@@ -79,13 +89,13 @@ def parameter_names(rows: Sequence[_WithParameters]) -> list[str]:
 
 def top_csv(rows: list[TopRow]) -> str:
     """The rows as RFC 4180 CSV in full precision, the parameters spread out after `trial`."""
-    names = parameter_names(rows)
+    names, measures = parameter_names(rows), [*objective_measures(rows), *_MEASURES]
     return csv_text(
-        ["rank", "trial", *names, *_MEASURES],
+        ["rank", "trial", *names, *measures],
         [
             [row.rank, row.trial]
             + [row.params.get(name) for name in names]
-            + [getattr(row, measure) for measure in _MEASURES]
+            + [getattr(row, measure) for measure in measures]
             for row in rows
         ],
     )

@@ -16,7 +16,18 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import Engine, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
@@ -278,10 +289,26 @@ def _prepare_tables(database: Database, *, create: bool) -> None:
         version = connection.execute(select(tables.schema.c.version)).scalar()
         if version == tables.SCHEMA_VERSION and not create:
             return
+        if version != tables.SCHEMA_VERSION and database.is_read_only:
+            raise DatabaseError(
+                f"{sqlite_path(database.url)} is read-only and in the form of an older hpsearch; "
+                "copy it to where you may write, and look there"
+            )
         if version is None:
             connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
         if version == 1:  # where a training's end had its precision, which is with its start now
             connection.execute(text("ALTER TABLE hpsearch_trainings DROP COLUMN precision"))
         if version in (1, 2):  # which told a live owner by its process and its silence
             connection.execute(text("DROP TABLE hpsearch_leases"))
+        if version in (1, 2, 3):  # which knew no balanced accuracy
+            _add_column(connection, tables.epochs.c.val_balanced_accuracy)
+            _add_column(connection, tables.evaluations.c.balanced_accuracy)
         connection.execute(update(tables.schema).values(version=tables.SCHEMA_VERSION))
+
+
+def _add_column(connection: Connection, column: Column[float]) -> None:
+    """Give a table a column that may be empty, unless it was made with it just now."""
+    there = {each["name"] for each in inspect(connection).get_columns(column.table.name)}
+    if column.name not in there:
+        kind = column.type.compile(connection.dialect)
+        connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))

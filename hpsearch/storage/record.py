@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 
 from hpsearch.errors import UnknownStudyError
-from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey
+from hpsearch.records import EpochMetrics, Objective, Role, TrainingKey, is_maximized
 from hpsearch.space import Scalar
 from hpsearch.storage.database import Database, utc_now
 from hpsearch.storage.tables import epochs, evaluations, readings, runs, starts, trainings
@@ -70,6 +70,8 @@ class Evaluation:
     train_seconds: float
     num_parameters: int
     weights: str
+    # the mean of the classes' recalls; None where an older hpsearch tested
+    balanced_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,7 @@ def _evaluations(connection: Connection, of: list[int]) -> dict[int, list[Evalua
 def rank_trials(record: StudyRecord, *, objective: Objective) -> list[FrozenTrial]:
     """The complete trials, best first; of equal ones the earlier."""
     trials = record.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    sign = -1 if objective == "val_accuracy" else 1
+    sign = -1 if is_maximized(objective) else 1
     trained = [trial for trial in trials if not is_duplicate(trial) and trial.value is not None]
     return sorted(trained, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -48,6 +48,7 @@ epochs = Table(
     Column("learning_rate", Float, nullable=False),
     Column("duration_s", Float, nullable=False),
     Column("images_per_s", Float, nullable=False),
+    Column("val_balanced_accuracy", Float),  # the mean of the classes' recalls
 )
 
 # every time that a worker began a training, or continued it
@@ -103,6 +104,7 @@ evaluations = Table(
     Column("train_seconds", Float, nullable=False),
     Column("num_parameters", Integer, nullable=False),
     Column("weights", String(255), nullable=False),  # file name in the study's artifacts
+    Column("balanced_accuracy", Float),  # the mean of the classes' recalls
     UniqueConstraint("reading_id", "seed"),
 )
 

@@ -24,7 +24,7 @@ from hpsearch.data.tensors import DeviceData, ImageSet, num_batches
 from hpsearch.errors import HpsearchError
 from hpsearch.models.dropout import seed_dropout
 from hpsearch.models.network import build_network, num_parameters
-from hpsearch.records import EpochMetrics, Method, best_epoch, is_better
+from hpsearch.records import EpochMetrics, Method, best_epoch, is_better, is_maximized
 from hpsearch.studytables import EarlyStopping
 from hpsearch.training.device import denormals_flushed
 from hpsearch.training.learner import make_learner
@@ -45,6 +45,7 @@ class _Measured(NamedTuple):
 
     loss: float
     accuracy: float
+    balanced_accuracy: float  # the mean of the recalls of the classes that are there
 
 
 class Training:
@@ -141,6 +142,7 @@ class Training:
             learning_rate=rates[-1],
             duration_s=duration_s,
             images_per_s=len(self._train) / duration_s,
+            val_balanced_accuracy=validated.balanced_accuracy if validated else None,
         )
 
     def _learning_rates(self, epoch: int) -> list[float]:
@@ -215,8 +217,12 @@ def _measure(seen: list[tuple[Tensor, Tensor]]) -> _Measured:
     logits, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
     # in double precision: 60,000 losses would cost a float its tail
     loss = cross_entropy(logits.double(), labels)
-    accuracy = (logits.argmax(1) == labels).double().mean()
-    return _Measured(float(loss), float(accuracy))
+    is_right = (logits.argmax(1) == labels).double()
+    # sums of whole numbers, which are exact in any order
+    zeros = is_right.new_zeros(logits.shape[1])
+    totals = zeros.index_add(0, labels, torch.ones_like(is_right))
+    recalls = zeros.index_add(0, labels, is_right) / totals
+    return _Measured(float(loss), float(is_right.mean()), float(recalls[totals > 0].mean()))
 
 
 def stale_epochs(history: list[EpochMetrics], rule: EarlyStopping) -> int:
@@ -225,7 +231,7 @@ def stale_epochs(history: list[EpochMetrics], rule: EarlyStopping) -> int:
     stale = 0
     for metrics in history:
         value = metrics.value_of(rule.monitor)
-        margin = rule.min_delta if rule.monitor == "val_loss" else -rule.min_delta
+        margin = -rule.min_delta if is_maximized(rule.monitor) else rule.min_delta
         if is_better(value + margin, best, objective=rule.monitor):
             best, stale = value, 0
         else:
