@@ -19,9 +19,10 @@ from hpsearch.entries import flatten
 from hpsearch.environment import current_environment
 from hpsearch.errors import NothingToShowError
 from hpsearch.home import Home
+from hpsearch.modelcode import code_of
 from hpsearch.records import EpochMetrics, Method, TrainingKey
 from hpsearch.session import plan_training
-from hpsearch.spec import parse_study
+from hpsearch.spec import StudySpec, parse_study
 from hpsearch.storage.record import DOCUMENT, SPLIT, Start, StudyRecord
 from hpsearch.training.device import device_name, prepare_device
 from hpsearch.training.epochs import DivergedError, Training
@@ -31,7 +32,7 @@ ACCURACY_TOLERANCE = 0.02
 LOSS_TOLERANCE = 0.1  # of the recorded loss
 
 _FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-_COMPARED = ("code", "python", "packages", "processor")
+_COMPARED = ("code", "models", "python", "packages", "processor")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ def replay_trial(
         is_same=len(replayed) == len(recorded)
         and all(map(_is_same if exact else _is_close, recorded, replayed)),
         differences=list(_differences(recorded, replayed)),
-        changes=_changes(record, starts, device=device_name(on), split=training_set.fingerprint),
+        changes=_changes(
+            record, spec, starts, device=device_name(on), split=training_set.fingerprint
+        ),
     )
 
 
@@ -135,10 +138,12 @@ def _differences(
                 break
 
 
-def _changes(record: StudyRecord, starts: list[Start], *, device: str, split: str) -> list[str]:
+def _changes(
+    record: StudyRecord, spec: StudySpec, starts: list[Start], *, device: str, split: str
+) -> list[str]:
     """What is another now than in any run that trained the trial, a line each."""
     runs = {run.id: run.environment for run in record.runs()}
-    now = flatten(_compared(current_environment()))
+    now = flatten(_compared({**current_environment(), "models": code_of(spec)}))
     changes = {
         f"{name}: {before[name]} -> {now.get(name)}"
         for start in starts
@@ -154,4 +159,4 @@ def _changes(record: StudyRecord, starts: list[Start], *, device: str, split: st
 
 
 def _compared(environment: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: environment[name] for name in _COMPARED}
+    return {name: environment.get(name, {}) for name in _COMPARED}

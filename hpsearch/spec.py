@@ -11,12 +11,13 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hpsearch.algorithms import Grid, NoPruner
+from hpsearch.augmentation import AUGMENTATION_DEFAULTS, PREFIX
 from hpsearch.catalogue import DATASETS, DatasetInfo
 from hpsearch.configuration import (
     TRAINING_NAMES,
@@ -29,11 +30,13 @@ from hpsearch.errors import StudyFileError
 from hpsearch.fixedset import (
     CONFIGURATION,
     SEED,
+    Around,
     NamedConfiguration,
     parse_configurations,
     space_of,
 )
-from hpsearch.mistakes import MistakeError, written
+from hpsearch.mistakes import MistakeError, UnknownKeyError, written
+from hpsearch.ownmodel import is_own
 from hpsearch.records import Objective
 from hpsearch.space import Scalar, Space
 from hpsearch.spacefile import parse_space
@@ -54,6 +57,9 @@ LARGEST_GRID = 20_000  # combinations of a space that are listed, to see what is
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _OF_FIXED_SETS = frozenset({"configurations", "fixed", "shared"})
+AUGMENTATION = "augmentation"  # the table's name
+MODEL_FOLDER = "model_folder"  # of stored documents only: where the study file was
+_ALSO = [AUGMENTATION, "space", *sorted(_OF_FIXED_SETS)]
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class StudySpec:
     name: str
     description: str
     dataset: DatasetInfo
-    model: str  # mlp, cnn, or both in a fixed set
+    model: str  # mlp, cnn, package.module:function; all that a fixed set has, with "and"
     objective: Objective
     training: Training
     search: Search  # of a fixed set: one trial a configuration and seed, in order
@@ -73,6 +79,7 @@ class StudySpec:
     published: PublishedSearch | None = None
     fixed: FixedSet | None = None
     configurations: tuple[NamedConfiguration, ...] = ()  # of a fixed set, in the file's order
+    model_folder: str = ""  # where own models are looked for first
 
     def configuration(self, values: Mapping[str, Scalar]) -> Configuration:
         """Resolve suggested values to the one configuration that they describe.
@@ -83,8 +90,7 @@ class StudySpec:
         if self.fixed is not None:
             name = values[CONFIGURATION]
             return next(named.configuration for named in self.configurations if named.name == name)
-        assert self.model in ("mlp", "cnn")
-        configuration = resolve(values, model=self.model)
+        configuration = resolve(values, model=self.model, folder=self.model_folder)
         feature_map_sizes(configuration.network, image_shape=self.dataset.image_shape)
         return configuration
 
@@ -116,7 +122,7 @@ class StudySpec:
 
 def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document without what may change during a study: words, published figures, budgets."""
-    words = ("description", "published")
+    words = ("description", "published", MODEL_FOLDER)
     rest = {key: value for key, value in document.items() if key not in words}
     budgets = {"search": ("trials", "trial_timeout"), "fixed": ("seeds", "trial_timeout")}
     for table, names in budgets.items():
@@ -142,7 +148,8 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return parse_study(content, name=path.stem if name is None else name)
+        folder = str(path.parent.absolute())
+        return parse_study(content, name=path.stem if name is None else name, folder=folder)
     except OSError as error:
         raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from None
     except MistakeError as mistake:
@@ -153,25 +160,39 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
         raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
 
 
-def parse_study(content: Mapping[str, Any], *, name: str) -> StudySpec:
+def parse_study(content: Mapping[str, Any], *, name: str, folder: str | None = None) -> StudySpec:
     """Check a study given as the tables of its file.
+
+    Args:
+        content: the tables, as TOML or a stored document has them.
+        name: the study's.
+        folder: the file's, where own models are looked for first; None: the stored one.
 
     Raises:
         MistakeError: the first thing that is wrong.
     """
     check_study_name(name)
     tables = dict(content)
+    if folder is None:
+        folder = str(tables.pop(MODEL_FOLDER, ""))
     if _OF_FIXED_SETS & tables.keys():
-        return _parse_fixed_set(tables, name)
-    return _parse_search(tables, name)
+        return _parse_fixed_set(tables, name, folder)
+    return _parse_search(tables, name, folder)
 
 
-def _parse_search(tables: dict[str, Any], name: str) -> StudySpec:
-    flat = normalize(flatten(_table(tables.pop("space", None), "space")))
+def _parse_search(tables: dict[str, Any], name: str, folder: str) -> StudySpec:
+    table = flatten(_table(tables.pop("space", None), "space"))
+    flat = normalize(table, model=tables.get("model"))
     fixed = _take_hyperparameters(tables)
-    document = check_table(SearchDocument, tables, also=["space", *sorted(_OF_FIXED_SETS)])
+    augmentation = _take_augmentation(tables)
+    document = check_table(SearchDocument, tables, also=_ALSO)
     dataset = _dataset(document)
-    space = parse_space(flat, training=fixed, model=document.model, image_shape=dataset.image_shape)
+    space = parse_space(
+        flat,
+        training={**fixed, **augmentation},
+        model=document.model,
+        image_shape=dataset.image_shape,
+    )
     if document.search.sampler.name == "grid" and space.count_at_most(LARGEST_GRID) is None:
         raise MistakeError("search.sampler", _no_grid(space))
     dumped = document.model_dump(mode="json")
@@ -185,23 +206,31 @@ def _parse_search(tables: dict[str, Any], name: str) -> StudySpec:
         search=document.search,
         final=document.final,
         space=space,
-        document={**dumped, "training": {**dumped["training"], **fixed}, "space": flat},
+        document={
+            **dumped,
+            "training": {**dumped["training"], **fixed},
+            "space": flat,
+            **_where_asked(augmentation, folder, [document.model]),
+        },
         published=document.published,
+        model_folder=folder if is_own(document.model) else "",
     )
 
 
-def _parse_fixed_set(tables: dict[str, Any], name: str) -> StudySpec:
+def _parse_fixed_set(tables: dict[str, Any], name: str, folder: str) -> StudySpec:
     named = tables.pop("configurations", None)
     shared = normalize(flatten(_table(tables.pop("shared", {}), "shared")))
     fixed = _take_hyperparameters(tables)
-    document = check_table(FixedDocument, tables, also=["shared", "configurations"])
+    augmentation = _take_augmentation(tables)
+    document = check_table(FixedDocument, tables, also=["shared", "configurations", AUGMENTATION])
     dataset = _dataset(document)
-    configurations = parse_configurations(
-        named,
-        shared={**fixed, **shared},
+    around = Around(
+        shared={**fixed, **augmentation, **shared},
         model=document.model,
         image_shape=dataset.image_shape,
+        folder=folder,
     )
+    configurations = parse_configurations(named, around)
     seeds, dumped = document.fixed.seeds, document.model_dump(mode="json")
     return StudySpec(
         name=name,
@@ -223,9 +252,11 @@ def _parse_fixed_set(tables: dict[str, Any], name: str) -> StudySpec:
             "training": {**dumped["training"], **fixed},
             "shared": shared,
             "configurations": {one.name: one.document for one in configurations},
+            **_where_asked(augmentation, folder, [one.model for one in configurations]),
         },
         fixed=document.fixed,
         configurations=configurations,
+        model_folder=folder if any(is_own(one.model) for one in configurations) else "",
     )
 
 
@@ -235,6 +266,24 @@ def _take_hyperparameters(tables: dict[str, Any]) -> dict[str, object]:
     fixed = normalize({key: value for key, value in protocol.items() if key in TRAINING_NAMES})
     tables["training"] = {key: value for key, value in protocol.items() if key not in fixed}
     return fixed
+
+
+def _take_augmentation(tables: dict[str, Any]) -> dict[str, object]:
+    """Take the table `[augmentation]` out, its keys as the names of hyperparameters."""
+    table = normalize(flatten(_table(tables.pop(AUGMENTATION, {}), AUGMENTATION), PREFIX))
+    for name in table:
+        if name not in AUGMENTATION_DEFAULTS:
+            raise UnknownKeyError(name, list(AUGMENTATION_DEFAULTS))
+    return table
+
+
+def _where_asked(
+    augmentation: Mapping[str, object], folder: str, models: Sequence[str]
+) -> dict[str, Any]:
+    """What stands in the documents of those studies only that have it."""
+    own = {MODEL_FOLDER: folder} if any(map(is_own, models)) else {}
+    table = {name.removeprefix(PREFIX): value for name, value in augmentation.items()}
+    return {**own, **({AUGMENTATION: table} if table else {})}
 
 
 def _dataset(document: Document) -> DatasetInfo:

@@ -12,7 +12,7 @@ from hpsearch.errors import ChangedStudyError, MissingDatabaseError
 from hpsearch.home import Home
 from hpsearch.pruners import build_pruner
 from hpsearch.samplers import build_sampler
-from hpsearch.spec import StudySpec
+from hpsearch.spec import MODEL_FOLDER, StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.lease import Lease
@@ -37,8 +37,11 @@ def leased(record: StudyRecord) -> Iterator[Lease]:
         lease.release()
 
 
-def check_stored(url: str, spec: StudySpec, *, restart: bool) -> None:
+def check_stored(url: str, spec: StudySpec, *, restart: bool) -> bool:
     """See that a run may write to a stored study, if there is one, before it makes anything.
+
+    Returns:
+        Whether there is one to carry on.
 
     Raises:
         ChangedStudyError: it was started with another study file, and is not to be put aside.
@@ -50,6 +53,8 @@ def check_stored(url: str, spec: StudySpec, *, restart: bool) -> None:
             study = database.load_study(spec.name)
             if not _is_blank(study, spec):
                 _check_file_unchanged(study, spec)
+                return True
+    return False
 
 
 def open_study(
@@ -92,6 +97,9 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
         study.set_user_attr(SPLIT, training_set.fingerprint)
         _set_metric_name(study, spec.objective)
         study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
+    stored = study.user_attrs[DOCUMENT]
+    if stored.get(MODEL_FOLDER) != spec.document.get(MODEL_FOLDER):  # its file was moved
+        study.set_user_attr(DOCUMENT, {**stored, MODEL_FOLDER: spec.model_folder})
     study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
     study.sampler = build_sampler(
         spec.search.sampler,

@@ -7,6 +7,7 @@ from typing import Any
 from hpsearch.catalogue import DATASETS
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import show_duration
+from hpsearch.ownmodel import model_title
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.report.terminal import show_cell
 from hpsearch.storage.record import Run
@@ -68,7 +69,7 @@ def configurations_table(document: Mapping[str, Any]) -> PageTable:
     for name, table in document["configurations"].items():
         own = {key: value for key, value in table.items() if key not in ("model", "published")}
         values = ", ".join(f"{key} {_scalar(value)}" for key, value in own.items())
-        rows.append([name, table["model"].upper(), values])
+        rows.append([name, model_title(table["model"]), values])
     return page_table(["configuration", "model", "hyperparameters of its own"], rows)
 
 
@@ -111,7 +112,7 @@ def protocol_table(document: Mapping[str, Any]) -> PageTable:
 def _search_rows(document: Mapping[str, Any]) -> list[list[str]]:
     search, final = document["search"], document["final"]
     return [
-        ["model", document["model"].upper()],
+        ["model", model_title(document["model"])],
         ["sampler", _algorithm(search["sampler"])],
         ["pruner", _algorithm(search["pruner"])],
         [

@@ -24,6 +24,7 @@ from hpsearch.data.tensors import DeviceData, ImageSet, num_batches
 from hpsearch.errors import HpsearchError
 from hpsearch.models.dropout import seed_dropout
 from hpsearch.models.network import build_network, num_parameters
+from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import EpochMetrics, Method, best_epoch, is_better
 from hpsearch.studytables import EarlyStopping
 from hpsearch.training.device import denormals_flushed
@@ -173,16 +174,20 @@ class Training:
             batches = validation.batches(validation.indices, _VALIDATION_BATCH, drop_single=False)
             return _measure([(self.module(images), labels) for images, labels in batches])
 
-    def _choose_method(self, module: nn.Sequential, *, plain: bool) -> Method:
+    def _choose_method(self, module: nn.Module, *, plain: bool) -> Method:
         configuration = self.plan.configuration
-        candidates = candidate_methods(
-            module, precision=self.plan.precision, device=self.device, plain=plain
-        )
         order = self._train.indices[: configuration.batch_size]
         batch = next(self._train.batches(order, len(order)))
+        candidates = candidate_methods(
+            module,
+            precision=self.plan.precision,
+            device=self.device,
+            plain=plain,
+            own=batch[0] if isinstance(configuration.network, OwnNetwork) else None,
+        )
         return choose_method(module, configuration, candidates, batch)
 
-    def _use(self, module: nn.Sequential, method: Method) -> None:
+    def _use(self, module: nn.Module, method: Method) -> None:
         self.method = method
         learner = make_learner(module, self.plan.configuration, method)
         self.module, self._optimizer, self._step = learner.module, learner.optimizer, learner.step
