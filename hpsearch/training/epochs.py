@@ -6,7 +6,7 @@
 
 No callbacks, no printing, no Optuna in here. The same plan on the same kind of device gives the
 same numbers, bit for bit, also when `state()` is saved after any epoch and loaded into a new
-`Training`: every epoch seeds its own shuffling and dropout.
+`Training`: every epoch seeds its own shuffling, augmentation and dropout.
 """
 
 import math
@@ -27,6 +27,7 @@ from hpsearch.models.network import build_network, num_parameters
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import EpochMetrics, Method, best_epoch, is_better
 from hpsearch.studytables import EarlyStopping
+from hpsearch.training.augment import Augmenter
 from hpsearch.training.device import denormals_flushed
 from hpsearch.training.learner import make_learner
 from hpsearch.training.methods import candidate_methods, choose_method
@@ -34,6 +35,7 @@ from hpsearch.training.plan import Plan
 from hpsearch.training.precision import autocast
 from hpsearch.training.schedules import rate_factor
 
+_AUGMENTATION = 1  # the number of its stream of random numbers in an epoch
 _VALIDATION_BATCH = 512  # images; larger ones leave a CPU's cache
 
 
@@ -130,7 +132,7 @@ class Training:
         seed_dropout(self.module, seed)  # and on the CPU
         order = self._train.shuffled(torch.Generator().manual_seed(seed))
         rates = self._learning_rates(epoch)
-        trained = self._train_on(order, rates)
+        trained = self._train_on(order, rates, self._augmenter(epoch))
         validated = None if self._validation is None else self._validate(self._validation)
         duration_s = time.perf_counter() - start
         return EpochMetrics(
@@ -157,13 +159,24 @@ class Training:
             for step in range(first, first + num_steps)
         ]
 
-    def _train_on(self, order: Tensor, rates: list[float]) -> _Measured:
-        """One pass over the images, measured with dropout on, as the weights move."""
+    def _augmenter(self, epoch: int) -> Augmenter | None:
+        settings = self.plan.configuration.augmentation
+        if settings is None:
+            return None
+        return Augmenter(
+            settings, seed=_epoch_seed(self.plan.seed, epoch, _AUGMENTATION), device=self.device
+        )
+
+    def _train_on(
+        self, order: Tensor, rates: list[float], augmenter: Augmenter | None
+    ) -> _Measured:
+        """One pass over the images, measured as they are seen, dropout on, as the weights move."""
         self.module.train()
         seen = []
         batches = self._train.batches(order, self.plan.configuration.batch_size)
         for (images, labels), rate in zip(batches, rates, strict=True):
-            logits = self._step(images, labels, learning_rate=rate)  # (B, classes)
+            changed = images if augmenter is None else augmenter(images)
+            logits = self._step(changed, labels, learning_rate=rate)  # (B, classes)
             seen.append((logits, labels))
         return _measure(seen)
 
@@ -238,6 +251,6 @@ def stale_epochs(history: list[EpochMetrics], rule: EarlyStopping) -> int:
     return stale
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
+def _epoch_seed(seed: int, epoch: int, *stream: int) -> int:
     """Independent of its neighbours, unlike `seed + epoch`; epoch 0 is the initial weights'."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, epoch, *stream]).generate_state(1, np.uint64)[0] >> 1)
