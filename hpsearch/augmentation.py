@@ -56,10 +56,8 @@ def augmentation_of(values: Mapping[str, Scalar]) -> Augmentation | None:
 
 
 def augmentation_in_words(values: Mapping[str, object]) -> str:
-    """The table of a study file for people: `shift 2, horizontal_flip true`; "none" if empty."""
+    """The table of a study file for people: `shift 2, noise 0.1`; "none" if nothing is changed."""
     words = [
-        f"{name.removeprefix(PREFIX)} {str(v).lower() if isinstance(v, bool) else v}"
-        for name, v in values.items()
-        if v
+        f"{name} {_FLIP if value is True else value}" for name, value in values.items() if value
     ]
     return ", ".join(words) or "none"

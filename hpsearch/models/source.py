@@ -52,12 +52,11 @@ def _find_file(module: str, path: list[str]) -> Path | None:
     """The file of a module, as Python would find it on a path, without importing its packages."""
     spec: ModuleSpec | None = None
     places: list[str] | None = path
-    name = ""
     for part in module.split("."):
-        name = f"{name}.{part}".lstrip(".")
         if places is None:
             return None
-        spec = PathFinder.find_spec(name, places)
+        # by its last name alone: the packages before it are not imported
+        spec = PathFinder.find_spec(part, places)
         if spec is None:
             return None
         found = spec.submodule_search_locations

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from hpsearch.augmentation import augmentation_in_words
 from hpsearch.catalogue import DATASETS
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import show_duration
 from hpsearch.ownmodel import model_title
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.report.terminal import show_cell
+from hpsearch.spec import AUGMENTATION
 from hpsearch.storage.record import Run
 from hpsearch.times import show_time
 
@@ -103,6 +105,7 @@ def protocol_table(document: Mapping[str, Any]) -> PageTable:
         ["objective", _objective(document["objective"])],
         ["epochs", f"at most {training['epochs']:,}"],
         ["early stopping", _early_stopping(training.get("early_stopping"))],
+        ["augmentation", augmentation_in_words(document.get(AUGMENTATION, {}))],
         ["precision", training["precision"]],
         *(_search_rows(document) if is_search else _fixed_rows(document["fixed"])),
     ]
