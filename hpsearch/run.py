@@ -94,7 +94,7 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
     )
     with _disk_failures_told(), closing(start_executor(placement)) as executor:
         if not check_stored(request.storage, spec, restart=request.restart):
-            try_own_models(spec)
+            try_own_models(spec)  # those of a stored study are tried once it is known to go on
         training_set = prepare_training_set(
             spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
         )

@@ -148,7 +148,7 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        folder = str(path.parent.absolute())
+        folder = path.absolute().parent
         return parse_study(content, name=path.stem if name is None else name, folder=folder)
     except OSError as error:
         raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from None
@@ -160,7 +160,7 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
         raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
 
 
-def parse_study(content: Mapping[str, Any], *, name: str, folder: str | None = None) -> StudySpec:
+def parse_study(content: Mapping[str, Any], *, name: str, folder: Path | None = None) -> StudySpec:
     """Check a study given as the tables of its file.
 
     Args:
@@ -173,11 +173,10 @@ def parse_study(content: Mapping[str, Any], *, name: str, folder: str | None = N
     """
     check_study_name(name)
     tables = dict(content)
-    if folder is None:
-        folder = str(tables.pop(MODEL_FOLDER, ""))
+    models = str(tables.pop(MODEL_FOLDER, "") if folder is None else folder)
     if _OF_FIXED_SETS & tables.keys():
-        return _parse_fixed_set(tables, name, folder)
-    return _parse_search(tables, name, folder)
+        return _parse_fixed_set(tables, name, models)
+    return _parse_search(tables, name, models)
 
 
 def _parse_search(tables: dict[str, Any], name: str, folder: str) -> StudySpec:

@@ -74,4 +74,4 @@ def own_study(folder: Path, *, name: str = "small", **tables: Any) -> StudySpec:
         base = {key: base[key] for key in ("dataset", "model", "training")}
     for key, table in tables.items():
         base[key] = {**base[key], **table} if key in ("training", "search", "final") else table
-    return parse_study(base, name=name, folder=str(folder))
+    return parse_study(base, name=name, folder=folder)
