@@ -94,6 +94,32 @@ def test_an_edited_file_and_another_folders_are_imported_anew(tmp_path: Path) ->
         assert build(tmp_path / folder).state_dict()["0.weight"].shape[0] == width
 
 
+def test_two_functions_of_a_file_share_one_import(tmp_path: Path) -> None:
+    write_model(tmp_path, dedent(GOOD) + "other = build\n")
+    build(tmp_path)
+    first = sys.modules["own_models"]
+    build(tmp_path, "own_models:other")
+    assert sys.modules["own_models"] is first
+
+
+def test_an_edited_models_helpers_are_imported_anew_with_it(tmp_path: Path) -> None:
+    for width in (5, 6):
+        write_model(tmp_path, f"WIDTH = {width}", name="helper_widths")
+        code = dedent(GOOD).replace("width=8", "width=helper_widths.WIDTH")
+        write_model(tmp_path, f"import helper_widths  # {width}\n{code}")
+        assert build(tmp_path).state_dict()["0.weight"].shape[0] == width
+
+
+def test_what_a_model_prints_is_kept_from_the_commands_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = dedent(GOOD).replace("    channels,", "    print('building')\n    channels,", 1)
+    write_model(tmp_path, f"print('importing')\n{code}")
+    build(tmp_path)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "importing\nbuilding\n")
+
+
 def test_a_model_may_refuse_a_configuration(tmp_path: Path) -> None:
     code = """
         from hpsearch.errors import InfeasibleConfigurationError

@@ -9,23 +9,34 @@ and called, its folder comes first on `sys.path`, as a script's does, and no `__
 import importlib
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+import hpsearch
 from hpsearch.errors import HpsearchError, ModelError
 from hpsearch.models.source import Source, find_source
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.text import one_line
 
 _NUM_IMAGES = 2  # sent through a new network, to see what comes out
+_PACKAGE = Path(hpsearch.__file__).parent
+_LIBRARIES = frozenset({"site-packages", "dist-packages"})
 
 
-# our own imports, by module: the source, and what was imported with it from its folder
-_imported: dict[str, tuple[Source, list[str]]] = {}
+class _Import(NamedTuple):
+    """A module that was imported here, to be imported anew when its file is another."""
+
+    file: Path
+    sha256: str
+    names: list[str]  # of what came with it from its folder, itself included
+
+
+_imported: dict[str, _Import] = {}
 
 
 def load_function(network: OwnNetwork, source: Source) -> Callable[..., Any]:
@@ -53,27 +64,28 @@ def load_function(network: OwnNetwork, source: Source) -> Callable[..., Any]:
 
 
 def _import(source: Source) -> Any:
-    known, with_it = _imported.get(source.module, (source, []))
-    if known != source:  # another folder's, or edited since: a notebook lives long
-        for name in [source.module, *with_it]:
+    known = _imported.get(source.module)
+    if known is not None and known[:2] != (source.file, source.sha256):
+        for name in known.names:  # another folder's, or edited since: a notebook lives long
             sys.modules.pop(name, None)
     before = set(sys.modules)
     module = importlib.import_module(source.module)
-    if set(sys.modules) - before:
-        _imported[source.module] = (source, _from_folder(source.folder, set(sys.modules) - before))
+    new = set(sys.modules) - before
+    if source.module in new:
+        names = [name for name in new if _is_in(source.folder, sys.modules[name])]
+        _imported[source.module] = _Import(source.file, source.sha256, names)
     return module
 
 
-def _from_folder(folder: Path | None, names: set[str]) -> list[str]:
-    """Those modules that lie in a folder."""
-    if folder is None:
-        return []
-    found = []
-    for name in names:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file is None or Path(file).is_relative_to(folder):
-            found.append(name)
-    return found
+def _is_in(folder: Path | None, module: ModuleType) -> bool:
+    """Whether a module, or a package without a file, is of a folder, and of no library in it."""
+    places = [module.__file__] if getattr(module, "__file__", None) else []
+    places += list(getattr(module, "__path__", []))[:1]
+    return folder is not None and any(
+        Path(place).is_relative_to(folder) and not _LIBRARIES & set(Path(place).parts)
+        for place in places
+        if place
+    )
 
 
 @contextmanager
@@ -147,7 +159,8 @@ def _kind(value: object) -> str:
 def _told(network: OwnNetwork, doing: str, do: Callable[[], Any]) -> Any:
     """What the user's code returns; what it raises is told as its own mistake."""
     try:
-        return do()
+        with redirect_stdout(sys.stderr):  # stdout is the command's, for its result
+            return do()
     except (HpsearchError, MemoryError, torch.OutOfMemoryError):
         raise
     except (Exception, SystemExit) as error:  # a script's sys.exit() must not end the search
@@ -161,7 +174,8 @@ def _line_of(error: BaseException) -> str:
     traceback, line = error.__traceback__, ""
     while traceback is not None:
         file = Path(traceback.tb_frame.f_code.co_filename)
-        if not {"site-packages", "hpsearch"} & set(file.parts) and file.suffix == ".py":
+        is_theirs = not file.is_relative_to(_PACKAGE) and not _LIBRARIES & set(file.parts)
+        if is_theirs and file.suffix == ".py":
             line = f" ({file.name}, line {traceback.tb_lineno})"
         traceback = traceback.tb_next
     return line
