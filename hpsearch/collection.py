@@ -10,8 +10,9 @@ the full one can be run beside it.
 import copy
 from dataclasses import dataclass
 
-from hpsearch.spec import StudySpec, load_study_file, parse_study
+from hpsearch.spec import StudySpec
 from hpsearch.studyfiles import study_files
+from hpsearch.studyparser import load_study_file, parse_study
 
 
 @dataclass(frozen=True)

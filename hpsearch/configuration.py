@@ -13,7 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hpsearch.augmentation import AUGMENTATION_DEFAULTS, Augmentation, augmentation_of
 from hpsearch.errors import InfeasibleConfigurationError
+from hpsearch.ownmodel import OwnNetwork, is_own, is_own_parameter, own_network
 from hpsearch.space import Scalar
 
 Padding = Literal["same", "valid"]
@@ -94,16 +96,22 @@ class Schedule(_Frozen):
 class Configuration(_Frozen):
     """One trial's network and how it is trained: hashable, comparable, printable."""
 
-    network: Network
+    network: Network | OwnNetwork
     optimizer: Annotated[Adam | Sgd, Field(discriminator="name")]
     schedule: Schedule
     learning_rate: Annotated[float, Field(gt=0)]
     batch_size: Annotated[int, Field(ge=1)]
+    augmentation: Augmentation | None = None
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that are equal for equal configurations, on any machine."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        # what is absent, or only says where, must not change those of older studies
+        left_out: dict[str, bool | set[str]] = {"network": {"folder"}}
+        if self.augmentation is None:
+            left_out["augmentation"] = True
+        text = self.model_dump_json(exclude=left_out)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 # Names a study file may use, beside the per-layer ones; the value each has when the file is silent.
@@ -124,6 +132,7 @@ DEFAULTS: Mapping[str, Scalar] = {
     "output.batch_norm": False,
     "schedule": "constant",
     "weight_decay": 0.0,
+    **AUGMENTATION_DEFAULTS,
 }
 TRAINING_NAMES = frozenset(
     [
@@ -147,7 +156,9 @@ MAX_LAYERS = 64
 
 
 def allowed_names(model: str) -> list[str]:
-    """Every name that a study of this model ("mlp" or "cnn") may give, `N` standing for a layer."""
+    """Every name that a study of this model may give, `N` standing for a layer."""
+    if is_own(model):
+        return [*sorted([*TRAINING_NAMES, *AUGMENTATION_DEFAULTS]), f"a parameter of {model}"]
     layers = ["dense"] if model == "mlp" else ["conv", "dense"]
     names = [name for name in DEFAULTS if model == "cnn" or not name.startswith("conv")]
     for layer in layers:
@@ -159,10 +170,17 @@ def allowed_names(model: str) -> list[str]:
 
 def is_allowed(name: str, *, model: str) -> bool:
     """Whether a study of this model may give a parameter of this name."""
+    if is_own(model):
+        return is_common(name) or is_own_parameter(name)
     numbered = _NUMBERED.fullmatch(name)
     if numbered is None:
         return name in allowed_names(model) and ".N." not in name
     return f"{numbered[1]}.N.{numbered[3]}" in allowed_names(model)
+
+
+def is_common(name: str) -> bool:
+    """Whether a name means the same with every model: it is of the training, not the network."""
+    return name in TRAINING_NAMES or name in AUGMENTATION_DEFAULTS
 
 
 def layer_of(name: str) -> tuple[str, int] | None:
@@ -171,39 +189,53 @@ def layer_of(name: str) -> tuple[str, int] | None:
     return (numbered[1], int(numbered[2])) if numbered else None
 
 
-def resolve(values: Mapping[str, Scalar], *, model: str) -> Configuration:
+def resolve(values: Mapping[str, Scalar], *, model: str, folder: str = "") -> Configuration:
     """The configuration that these values describe; names left out have their defaults.
+
+    Args:
+        values: by name.
+        model: "mlp", "cnn" or the user's own function.
+        folder: where that function is looked for first.
 
     Raises:
         pydantic.ValidationError: a value has the wrong type or is out of range.
-        InfeasibleConfigurationError: more layers than anyone builds.
+        InfeasibleConfigurationError: more layers than anyone builds, or numbers left out.
     """
     given = {**DEFAULTS, **values}
-    num_conv = _number_of("conv_layers", given) if model == "cnn" else 0
-    num_dense = _number_of("dense_layers", given)
-    num_hidden = num_conv + num_dense
     return Configuration.model_validate(
         {
-            "network": {
-                "conv": tuple(_layer(given, "conv", i + 1) for i in range(num_conv)),
-                "dense": tuple(_layer(given, "dense", i + 1) for i in range(num_dense)),
-                "output": {
-                    "dropout": _as_float(given.get("output.dropout", given["dropout"])),
-                    "batch_norm": given["output.batch_norm"],
-                },
-                **(
-                    {name: given[name] for name in ("activation", "batch_norm")}
-                    if num_hidden
-                    else {}
-                ),
-                "initializer": given["initializer"],
-            },
+            "network": (
+                own_network(
+                    {name: value for name, value in values.items() if not is_common(name)},
+                    function=model,
+                    folder=folder,
+                )
+                if is_own(model)
+                else _network(given, model)
+            ),
             "optimizer": _optimizer(given),
             "schedule": _schedule(given),
             "learning_rate": _as_float(given["learning_rate"]),
             "batch_size": given["batch_size"],
+            "augmentation": augmentation_of(values),
         }
     )
+
+
+def _network(given: Mapping[str, Scalar], model: str) -> dict[str, object]:
+    num_conv = _number_of("conv_layers", given) if model == "cnn" else 0
+    num_dense = _number_of("dense_layers", given)
+    of_hidden = ("activation", "batch_norm") if num_conv + num_dense else ()
+    return {
+        "conv": tuple(_layer(given, "conv", i + 1) for i in range(num_conv)),
+        "dense": tuple(_layer(given, "dense", i + 1) for i in range(num_dense)),
+        "output": {
+            "dropout": _as_float(given.get("output.dropout", given["dropout"])),
+            "batch_norm": given["output.batch_norm"],
+        },
+        **{name: given[name] for name in of_hidden},
+        "initializer": given["initializer"],
+    }
 
 
 def _number_of(layers: str, given: Mapping[str, Scalar]) -> int:
@@ -262,13 +294,15 @@ def window_steps(size: int, window: int, stride: int, padding: Padding) -> int:
 
 
 def feature_map_sizes(
-    network: Network, *, image_shape: tuple[int, int, int]
+    network: Network | OwnNetwork, *, image_shape: tuple[int, int, int]
 ) -> list[tuple[int, int]]:
-    """Height and width after each convolutional layer.
+    """Height and width after each convolutional layer; of an own network nothing is known.
 
     Raises:
         InfeasibleConfigurationError: a layer leaves no pixel.
     """
+    if isinstance(network, OwnNetwork):
+        return []
     _, height, width = image_shape
     sizes = []
     for number, layer in enumerate(network.conv, start=1):

@@ -12,8 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hpsearch.configuration import DEFAULTS, TRAINING_NAMES, allowed_names, is_allowed, layer_of
+from hpsearch.configuration import (
+    DEFAULTS,
+    TRAINING_NAMES,
+    allowed_names,
+    is_allowed,
+    is_common,
+    layer_of,
+)
 from hpsearch.mistakes import MistakeError, UnknownKeyError, written
+from hpsearch.ownmodel import is_own, is_own_parameter, numbered
 from hpsearch.space import Choice, Domain, Fixed, Float, Int, Scalar
 
 _DOMAIN_KEYS = frozenset({"low", "high", "log", "step", "choices", "value"})
@@ -49,9 +57,17 @@ def flatten(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def normalize(table: Mapping[str, object]) -> dict[str, object]:
-    """The flat table with 0 and 1 written as 0.0 and 1.0 where a number with a point is meant."""
-    return {name: _normalize(value) if _is_float(name) else value for name, value in table.items()}
+def normalize(table: Mapping[str, object], *, model: object = None) -> dict[str, object]:
+    """The flat table with 0 and 1 written as 0.0 and 1.0 where a number with a point is meant.
+
+    What is meant by the parameters of an own model, only the model knows.
+    """
+    return {
+        name: _normalize(value)
+        if _is_float(name) and (is_common(name) or not is_own(model))
+        else value
+        for name, value in table.items()
+    }
 
 
 def _normalize(value: object) -> object:
@@ -75,15 +91,16 @@ def parse_entry(key: str, name: str, raw: object, model: str) -> Entry:
         allowed = sorted(TRAINING_NAMES) if key.startswith("training.") else allowed_names(model)
         raise UnknownKeyError(key, [f"{key.split('.')[0]}.{name}" for name in allowed])
     if not isinstance(raw, dict):
-        return Entry(name, _parse_domain(key, name, raw), None, {})
+        return Entry(name, _parse_domain(key, name, raw, model), None, {})
     for unknown in sorted(raw.keys() - _ENTRY_KEYS):
         allowed = [f"{key}.{word}" for word in sorted(_ENTRY_KEYS)]
         raise UnknownKeyError(f"{key}.{unknown}", allowed)
-    domain = _parse_domain(key, name, {k: v for k, v in raw.items() if k in _DOMAIN_KEYS})
-    return Entry(name, domain, _parse_each(key, name, raw.get("each")), _parse_when(key, raw))
+    domain = _parse_domain(key, name, {k: v for k, v in raw.items() if k in _DOMAIN_KEYS}, model)
+    parse_each = _parse_own_each if is_own(model) else _parse_each
+    return Entry(name, domain, parse_each(key, name, raw.get("each")), _parse_when(key, raw))
 
 
-def _parse_domain(key: str, name: str, raw: object) -> Domain:
+def _parse_domain(key: str, name: str, raw: object, model: str) -> Domain:
     if isinstance(raw, list):
         return Choice(_scalars(key, raw))
     if not isinstance(raw, dict):
@@ -93,14 +110,14 @@ def _parse_domain(key: str, name: str, raw: object) -> Domain:
     if set(raw) == {"value"}:
         return Fixed(_scalar(f"{key}.value", raw["value"]))
     if {"low", "high"} <= set(raw) and not {"choices", "value"} & set(raw):
-        return _parse_range(key, name, raw)
+        return _parse_range(key, name, raw, model)
     given = ", ".join(sorted(raw)) or "nothing"
     raise MistakeError(
         key, f"has {given}; allowed are low and high (log, step), or choices, or value"
     )
 
 
-def _parse_range(key: str, name: str, raw: Mapping[str, object]) -> Domain:
+def _parse_range(key: str, name: str, raw: Mapping[str, object], model: str) -> Domain:
     low, high = (_number(f"{key}.{end}", raw[end]) for end in ("low", "high"))
     log = raw.get("log", False)
     if not isinstance(log, bool):
@@ -120,7 +137,8 @@ def _parse_range(key: str, name: str, raw: Mapping[str, object]) -> Domain:
         raise MistakeError(f"{key}.step", f"{step} is not allowed; the range has too many steps")
     if step is not None and low < high and _last_step(low, high, step) == Decimal(str(low)):
         raise MistakeError(f"{key}.step", f"{step} is not allowed; it leads out of the range")
-    if _is_float(name):
+    own = is_own(model) and not is_common(name)
+    if any(isinstance(n, float) for n in (low, high, step)) if own else _is_float(name):
         top = float(high) if step is None else float(_last_step(low, high, step))
         return Float(float(low), top, None if step is None else float(step), log)
     for end, value in (("low", low), ("high", high), ("step", 1 if step is None else step)):
@@ -183,6 +201,16 @@ def _parse_each(key: str, name: str, each: object) -> str | None:
             "conv.* takes conv_layers, dense.* takes dense_layers",
         )
     return expected
+
+
+def _parse_own_each(key: str, name: str, each: object) -> str | None:
+    if each is None:
+        return None
+    counts = isinstance(each, str) and is_own_parameter(each) and not is_common(each)
+    if not counts or numbered(str(each)) or each == name or is_common(name) or numbered(name):
+        problem = f"{written(each)} is not allowed here; allowed is the name of a parameter that"
+        raise MistakeError(f"{key}.each", f"{problem} counts something of the model's")
+    return str(each)
 
 
 def _parse_when(key: str, raw: Mapping[str, object]) -> dict[str, tuple[Scalar, ...]]:

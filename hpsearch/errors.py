@@ -9,6 +9,7 @@
     · DatabaseError              a database that cannot be opened, read or written
       - MissingDatabaseError     there is none yet
     · DataError                  a data set that is missing, damaged or not the right one
+    · ModelError                 an own model that does not import, raises or makes no network
     · DeviceError                a device that is not there
     · NothingToShowError         a study without what was asked for
   + InfeasibleConfigurationError a network that cannot be built, say one that shrinks to nothing
@@ -56,6 +57,10 @@ class MissingDatabaseError(DatabaseError):
 
 class DataError(UserError):
     """A data set that is missing, truncated or not the one that its name promises."""
+
+
+class ModelError(UserError):
+    """The user's own model: not found, not callable, raises, or gives no network that trains."""
 
 
 class DeviceError(UserError):

@@ -1,6 +1,7 @@
 """The named configurations of a fixed set: what a document trained and tested, one by one.
 
-    configurations = parse_configurations(tables, shared=..., model="cnn", image_shape=(1, 28, 28))
+    around = Around(shared={}, model="cnn", image_shape=(1, 28, 28))
+    configurations = parse_configurations(tables, around)
 
 Nothing is searched, so a value is one value. What all configurations share stands in `[training]`
 and `[shared]`; a configuration's own table is read last.
@@ -16,14 +17,24 @@ from hpsearch.configuration import Configuration, feature_map_sizes, is_allowed,
 from hpsearch.entries import flatten, normalize
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.mistakes import MistakeError, wanted, written
+from hpsearch.ownmodel import WORDS, is_own
 from hpsearch.space import Choice, Fixed, Int, Parameter, Space
 from hpsearch.spacefile import parse_space
-from hpsearch.studytables import Model, PublishedResult, check_table, not_among
+from hpsearch.studytables import MODELS, PublishedResult, check_table, not_among
 
 CONFIGURATION, SEED = "configuration", "seed"  # the parameters of a fixed set's trials
 
 _LONGEST_NAME = 60
-_MODELS = ("mlp", "cnn")
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a file says of all its configurations."""
+
+    shared: Mapping[str, object]  # hyperparameters, flat
+    model: str | None  # of those that name none
+    image_shape: tuple[int, int, int]  # of the data set: channels, height, width
+    folder: str = ""  # where own models are looked for first
 
 
 @dataclass(frozen=True)
@@ -31,26 +42,14 @@ class NamedConfiguration:
     """One configuration of a fixed set."""
 
     name: str
-    model: Model
+    model: str
     configuration: Configuration
     published: PublishedResult
     document: dict[str, Any]  # its table, as JSON can hold it
 
 
-def parse_configurations(
-    tables: object,
-    *,
-    shared: Mapping[str, object],
-    model: Model | None,
-    image_shape: tuple[int, int, int],
-) -> tuple[NamedConfiguration, ...]:
-    """Check the `[configurations]` of a file.
-
-    Args:
-        tables: by name, in the file's order.
-        shared: hyperparameters of every configuration, flat.
-        model: of those that name none.
-        image_shape: channels, height and width of the data set's images.
+def parse_configurations(tables: object, around: Around) -> tuple[NamedConfiguration, ...]:
+    """Check the `[configurations]` of a file: tables by name, in its order.
 
     Raises:
         MistakeError: the first thing that is wrong.
@@ -58,18 +57,15 @@ def parse_configurations(
     if not isinstance(tables, dict) or not tables:
         problem = "a fixed set needs at least one table; write [configurations.NAME]"
         raise MistakeError("configurations", problem)
+    chosen = [table.get("model") for table in tables.values() if isinstance(table, dict)]
+    models = {*MODELS, *(model for model in [around.model, *chosen] if is_own(model))}
     return tuple(
-        _parse_configuration(name, table, shared, model, image_shape)
-        for name, table in tables.items()
+        _parse_configuration(name, table, around, models) for name, table in tables.items()
     )
 
 
 def _parse_configuration(
-    name: str,
-    table: object,
-    shared: Mapping[str, object],
-    model: Model | None,
-    image_shape: tuple[int, int, int],
+    name: str, table: object, around: Around, models: set[Any]
 ) -> NamedConfiguration:
     key = f"configurations.{name}"
     if not name.isprintable() or not name or name != name.strip() or len(name) > _LONGEST_NAME:
@@ -79,16 +75,17 @@ def _parse_configuration(
         raise MistakeError(key, f"{written(table)} is not a table; write [{key}]")
     own = dict(table)
     published = check_table(PublishedResult, _table(own, "published", key), at=f"{key}.published")
-    chosen = own.pop("model", model)
-    if chosen not in _MODELS:
+    chosen = own.pop("model", around.model)
+    if chosen not in MODELS and not is_own(chosen):
         missing = "is missing, here and in the file"
-        problem = missing if chosen is None else not_among(chosen, _MODELS)
+        problem = missing if chosen is None else not_among(chosen, [*MODELS, WORDS])
         raise MistakeError(f"{key}.model", problem)
-    flat = normalize(flatten(own))
+    flat = normalize(flatten(own), model=chosen)
+    shared = _for_model(around.shared, chosen, models)
     return NamedConfiguration(
         name,
         chosen,
-        _resolve({**_for_model(shared, chosen), **flat}, chosen, image_shape, key),
+        _resolve({**shared, **flat}, chosen, around, key),
         published,
         {**flat, "model": chosen, "published": published.model_dump(exclude_none=True)},
     )
@@ -101,20 +98,19 @@ def _table(own: dict[str, Any], name: str, key: str) -> dict[str, Any]:
     return found
 
 
-def _for_model(shared: Mapping[str, object], model: Model) -> dict[str, object]:
-    """Without what only the other model has; a name that none has is left to be refused."""
+def _for_model(shared: Mapping[str, object], model: str, models: set[Any]) -> dict[str, object]:
+    """Without what only another model has; a name that none has is left to be refused."""
     return {
         name: value
         for name, value in shared.items()
-        if is_allowed(name, model=model) or not is_allowed(name, model="cnn")
+        if is_allowed(name, model=model)
+        or not any(is_allowed(name, model=other) for other in models)
     }
 
 
-def _resolve(
-    flat: Mapping[str, object], model: Model, image_shape: tuple[int, int, int], key: str
-) -> Configuration:
+def _resolve(flat: Mapping[str, object], model: str, around: Around, key: str) -> Configuration:
     try:
-        space = parse_space(flat, training={}, model=model, image_shape=image_shape)
+        space = parse_space(flat, training={}, model=model, image_shape=around.image_shape)
     except MistakeError as mistake:
         raise MistakeError(key, str(mistake).replace("space.", "")) from None
     for parameter in space.parameters:
@@ -122,8 +118,8 @@ def _resolve(
             problem = "a fixed set searches nothing; give one value"
             raise MistakeError(f"{key}.{parameter.name}", problem)
     try:
-        configuration = resolve(space.replay({}), model=model)
-        feature_map_sizes(configuration.network, image_shape=image_shape)
+        configuration = resolve(space.replay({}), model=model, folder=around.folder)
+        feature_map_sizes(configuration.network, image_shape=around.image_shape)
     except ValidationError as error:
         raise MistakeError(key, wanted(error)) from None
     except InfeasibleConfigurationError as error:

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from hpsearch.catalogue import DatasetInfo, dataset_of
-from hpsearch.configuration import Configuration
+from hpsearch.configuration import Configuration, Network
 from hpsearch.data.files import Images, Labels
 from hpsearch.data.tensors import scale_pixels
 from hpsearch.data.training_set import find_validation_set
@@ -31,10 +31,15 @@ from hpsearch.figures.filters import FirstLayer, filters_figure
 from hpsearch.figures.snapshot import Snapshot
 from hpsearch.models.layer_table import LayerRow, layer_table
 from hpsearch.models.network import build_network
+from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import TrainingKey
-from hpsearch.spec import parse_study
+from hpsearch.studyparser import parse_study
 
 _NOT_RETRAINED = "The winner has not been retrained yet, so there are no weights to look at."
+_OWN = (
+    "The network is the study's own, and a page does not run its code; so there are only its "
+    "layers, as its training left them."
+)
 _NO_CONVOLUTION = "The network has no convolution, and so no feature maps."
 
 
@@ -59,8 +64,21 @@ def network_layers(snapshot: Snapshot) -> list[LayerRow]:
     configuration = configuration_of(snapshot)
     if configuration is None:
         return []
+    if isinstance(configuration.network, OwnNetwork):
+        return _kept_layers(snapshot)
     info = _dataset(snapshot)
     return layer_table(_build(configuration, info), image_shape=info.image_shape)
+
+
+def _kept_layers(snapshot: Snapshot) -> list[LayerRow]:
+    """Those of an own model, from beside its weights: a page does not run the user's code."""
+    path = snapshot.home.weights(snapshot.name, TrainingKey("winner", snapshot.winner or 0, 0))
+    try:
+        with safe_open(path, framework="pt") as file:
+            rows = json.loads((file.metadata() or {}).get("layers", "[]"))
+    except (OSError, SafetensorError):
+        return []
+    return [LayerRow(**{**row, "output_shape": tuple(row["output_shape"])}) for row in rows]
 
 
 def load_winner(snapshot: Snapshot) -> TrainedNetwork | str:
@@ -69,6 +87,8 @@ def load_winner(snapshot: Snapshot) -> TrainedNetwork | str:
     configuration = configuration_of(snapshot)
     if configuration is None or key not in snapshot.trainings:
         return _NOT_RETRAINED
+    if isinstance(configuration.network, OwnNetwork):
+        return _OWN
     path = snapshot.home.weights(snapshot.name, key)
     module = _build(configuration, _dataset(snapshot))
     try:
@@ -84,9 +104,11 @@ def _dataset(snapshot: Snapshot) -> DatasetInfo:
 
 
 def _build(configuration: Configuration, info: DatasetInfo) -> nn.Sequential:
-    return build_network(
+    module = build_network(
         configuration.network, image_shape=info.image_shape, num_classes=info.num_classes
     )
+    assert isinstance(module, nn.Sequential), "every network of ours is"
+    return module
 
 
 def network_figures(
@@ -161,7 +183,9 @@ def first_feature_maps(network: TrainedNetwork, images: Images) -> NDArray[np.fl
     The activation comes before the pooling here, as the layers are drawn; in the network it may
     come after, see `models.network`.
     """
-    activation = getattr(torch, network.configuration.network.activation)
+    architecture = network.configuration.network
+    assert isinstance(architecture, Network), "an own one is not looked into"
+    activation = getattr(torch, architecture.activation)
     with torch.inference_mode():
         values = scale_pixels(torch.from_numpy(images))
         seen_convolution = False

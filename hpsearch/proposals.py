@@ -19,8 +19,9 @@ from hpsearch.configuration import Configuration
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.samplers import build_sampler
 from hpsearch.space import Scalar
-from hpsearch.spec import LARGEST_GRID, StudySpec
+from hpsearch.spec import StudySpec
 from hpsearch.storage.record import CONFIGURATION, OUTCOME, REASON, is_duplicate
+from hpsearch.studyparser import LARGEST_GRID
 
 _BEGUN_ANEW = ("random", "tpe", "grid")  # samplers that are made for every trial
 _REPEATS_BEFORE_HELP = 1

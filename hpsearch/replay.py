@@ -19,10 +19,12 @@ from hpsearch.entries import flatten
 from hpsearch.environment import current_environment
 from hpsearch.errors import NothingToShowError
 from hpsearch.home import Home
+from hpsearch.modelcode import code_of
 from hpsearch.records import EpochMetrics, Method, TrainingKey
 from hpsearch.session import plan_training
-from hpsearch.spec import parse_study
+from hpsearch.spec import StudySpec
 from hpsearch.storage.record import DOCUMENT, SPLIT, Start, StudyRecord
+from hpsearch.studyparser import parse_study
 from hpsearch.training.device import device_name, prepare_device
 from hpsearch.training.epochs import DivergedError, Training
 
@@ -38,7 +40,7 @@ _FIGURES = (
     "val_balanced_accuracy",
     "learning_rate",
 )
-_COMPARED = ("code", "python", "packages", "processor")
+_COMPARED = ("code", "models", "python", "packages", "processor")
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def replay_trial(
         is_same=len(replayed) == len(recorded)
         and all(map(_is_same if exact else _is_close, recorded, replayed)),
         differences=list(_differences(recorded, replayed)),
-        changes=_changes(record, starts, device=device_name(on), split=training_set.fingerprint),
+        changes=_changes(
+            record, spec, starts, device=device_name(on), split=training_set.fingerprint
+        ),
     )
 
 
@@ -147,10 +151,12 @@ def _differences(
                 break
 
 
-def _changes(record: StudyRecord, starts: list[Start], *, device: str, split: str) -> list[str]:
+def _changes(
+    record: StudyRecord, spec: StudySpec, starts: list[Start], *, device: str, split: str
+) -> list[str]:
     """What is another now than in any run that trained the trial, a line each."""
     runs = {run.id: run.environment for run in record.runs()}
-    now = flatten(_compared(current_environment()))
+    now = flatten(_compared({**current_environment(), "models": code_of(spec)}))
     changes = {
         f"{name}: {before[name]} -> {now.get(name)}"
         for start in starts
@@ -166,4 +172,4 @@ def _changes(record: StudyRecord, starts: list[Start], *, device: str, split: st
 
 
 def _compared(environment: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: environment[name] for name in _COMPARED}
+    return {name: environment.get(name, {}) for name in _COMPARED}

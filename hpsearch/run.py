@@ -23,6 +23,7 @@ from hpsearch.executors.local import LocalExecutor
 from hpsearch.executors.messages import Executor
 from hpsearch.home import Home
 from hpsearch.interruption import Interruption
+from hpsearch.modelcode import code_of, hold_code, try_own_models
 from hpsearch.proposals import Proposals
 from hpsearch.search import Search, SearchEnd, num_finished
 from hpsearch.session import Session
@@ -92,7 +93,8 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         request.device, workers=request.workers, workers_per_gpu=request.workers_per_gpu
     )
     with _disk_failures_told(), closing(start_executor(placement)) as executor:
-        check_stored(request.storage, spec, restart=request.restart)
+        if not check_stored(request.storage, spec, restart=request.restart):
+            try_own_models(spec)  # those of a stored study are tried once it is known to go on
         training_set = prepare_training_set(
             spec.dataset, spec.training, data_dir=request.data_dir, cache=home.cache
         )
@@ -192,7 +194,11 @@ class _Run:
 
     def _go(self, executor: Executor, placement: Placement) -> RunResult:
         request = self._request
-        self._run_id = self._record.start_run(self._environment(placement))
+        code = code_of(request.spec)
+        hold_code(self._record, code)
+        try_own_models(request.spec)
+        environment = self._environment(placement) | ({"models": code} if code else {})
+        self._run_id = self._record.start_run(environment)
         dispatcher = Dispatcher(
             executor,
             self._record,

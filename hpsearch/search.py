@@ -166,7 +166,7 @@ class Search:
             value = best.value_of(objective)
             self._study.tell(trial, value)
             detail = f"{objective} {value:.4f} in epoch {best.epoch}"
-        elif outcome in ("pruned", "diverged", "timeout"):
+        elif outcome in ("pruned", "diverged", "infeasible", "timeout"):
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, state=TrialState.FAIL)

@@ -6,20 +6,24 @@ there only when its layer is. Parents come before the parameters that depend on 
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from hpsearch.augmentation import PREFIX
 from hpsearch.configuration import (
     DEFAULTS,
     MAX_LAYERS,
     ConvLayer,
     feature_map_sizes,
+    is_common,
     layer_of,
     resolve,
 )
 from hpsearch.entries import Entry, parse_entry
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.mistakes import MistakeError, wanted, written
+from hpsearch.ownmodel import is_own, numbered
 from hpsearch.space import Condition, Domain, Fixed, Float, Int, Parameter, Scalar, Space
 
 _MOST_LISTED = 20  # values in a message
@@ -36,8 +40,8 @@ def parse_space(
 
     Args:
         table: the flattened `[space]` table.
-        training: the hyperparameters that `[training]` fixes.
-        model: "mlp" or "cnn".
+        training: the hyperparameters that `[training]` and `[augmentation]` fix.
+        model: "mlp", "cnn" or the user's own function.
         image_shape: channels, height and width of the data set's images.
 
     Raises:
@@ -45,47 +49,71 @@ def parse_space(
     """
     twice = sorted(table.keys() & training.keys())
     if twice:
-        problem = "is already chosen in [training]; keep one of the two"
+        section = "augmentation" if twice[0].startswith(PREFIX) else "training"
+        problem = f"is already chosen in [{section}]; keep one of the two"
         raise MistakeError(f"space.{twice[0]}", problem)
-    fixed = [parse_entry(f"training.{name}", name, raw, model) for name, raw in training.items()]
+    keys = {name: f"space.{name}" for name in table}
+    keys |= {n: n if n.startswith(PREFIX) else f"training.{n}" for n in training}
+    fixed = [parse_entry(keys[name], name, raw, model) for name, raw in training.items()]
     for entry in fixed:
         if not isinstance(entry.domain, Fixed):
             problem = "must be one value; what is searched goes to [space]"
-            raise MistakeError(f"training.{entry.name}", problem)
+            raise MistakeError(keys[entry.name], problem)
     searched = [parse_entry(f"space.{name}", name, raw, model) for name, raw in table.items()]
-    space = Space(_in_order(_expand([*fixed, *searched])))
+    space = Space(_in_order(_expand([*fixed, *searched], own=is_own(model))))
     for parameter in space.parameters:
-        section = "training" if parameter.name in training else "space"
-        _check_values(parameter, f"{section}.{parameter.name}", model)
+        key = keys.get(parameter.name, f"space.{parameter.name}")
+        _check_values(parameter, key, model)
+        _check_shift(parameter, key, image_shape)
+    if is_own(model):
+        _check_numbers(space)
     if model == "cnn":
         _check_shapes(space, image_shape)
     return space
 
 
-def _expand(entries: list[Entry]) -> list[Parameter]:
+class _Placed(NamedTuple):
+    """An entry under the name of one of its parameters."""
+
+    name: str
+    entry: Entry
+    counter: str | None  # of the layers of which this parameter has a numbered one
+    number: int = 0
+
+
+def _expand(entries: list[Entry], *, own: bool) -> list[Parameter]:
     """The parameters of all entries, one a layer with `each`, with their conditions."""
     by_name = {entry.name: entry for entry in entries}
-    pairs = [(name, entry) for entry in entries for name in _names(entry, by_name)]
+    placed = [place for entry in entries for place in _places(entry, by_name, own=own)]
     domains: dict[str, Domain] = {}
-    for name, entry in pairs:
+    for name, entry, *_ in placed:
         if name in domains:
             raise MistakeError(f"space.{name}", "is given twice, once by number and once by each")
         domains[name] = entry.domain
     parameters = []
-    for name, entry in pairs:
-        conditions = [_condition(name, *item, domains) for item in entry.when.items()]
-        conditions += _of_layer(name, by_name)
-        parameters.append(Parameter(name, entry.domain, tuple(conditions)))
+    for place in placed:
+        when = place.entry.when
+        conditions = [_condition(place.name, *item, domains) for item in when.items()]
+        conditions += _of_layer(place, by_name)
+        parameters.append(Parameter(place.name, place.entry.domain, tuple(conditions)))
     return parameters
 
 
-def _names(entry: Entry, by_name: Mapping[str, Entry]) -> list[str]:
+def _places(entry: Entry, by_name: Mapping[str, Entry], *, own: bool) -> list[_Placed]:
     """The entry's own name, or with `each` one for each layer that there can be."""
     if entry.each is None:
-        return [entry.name]
-    kind, field = entry.name.split(".")
+        layer = None if own else layer_of(entry.name)
+        kind, number = layer or (None, 0)
+        return [_Placed(entry.name, entry, kind and f"{kind}_layers", number)]
+    if own and entry.each not in by_name:
+        problem = f"no parameter {written(entry.each)} to count by; there are {', '.join(by_name)}"
+        raise MistakeError(f"space.{entry.name}.each", problem)
+    kind, _, field = entry.name.partition(".")
     num_layers = max(_layer_counts(entry.each, by_name))
-    return [f"{kind}.{number}.{field}" for number in range(1, num_layers + 1)]
+    return [
+        _Placed(f"{kind}.{number}.{field}".rstrip("."), entry, entry.each, number)
+        for number in range(1, num_layers + 1)
+    ]
 
 
 def _condition(
@@ -132,19 +160,16 @@ def _layer_counts(counter: str, by_name: Mapping[str, Entry]) -> tuple[int, ...]
     return tuple(int(value) for value in domain.values or ())
 
 
-def _of_layer(name: str, by_name: Mapping[str, Entry]) -> list[Condition]:
+def _of_layer(place: _Placed, by_name: Mapping[str, Entry]) -> list[Condition]:
     """The condition that binds a numbered parameter to its layer, if that is not always there."""
-    layer = layer_of(name)
-    if layer is None:
+    if place.counter is None:
         return []
-    kind, number = layer
-    counter = f"{kind}_layers"
-    counts = _layer_counts(counter, by_name)
-    having = tuple(count for count in counts if count >= number)
+    counts = _layer_counts(place.counter, by_name)
+    having = tuple(count for count in counts if count >= place.number)
     if not having:
-        problem = f"there is no layer {number}: {counter} is at most {max(counts)}"
-        raise MistakeError(f"space.{name}", problem)
-    return [] if len(having) == len(counts) else [Condition(counter, having)]
+        problem = f"there is no layer {place.number}: {place.counter} is at most {max(counts)}"
+        raise MistakeError(f"space.{place.name}", problem)
+    return [] if len(having) == len(counts) else [Condition(place.counter, having)]
 
 
 def _in_order(parameters: list[Parameter]) -> tuple[Parameter, ...]:
@@ -172,6 +197,8 @@ _CONTEXT: Mapping[str, Mapping[str, Scalar]] = {
 
 def _check_values(parameter: Parameter, key: str, model: str) -> None:
     """Resolve the parameter's extreme values, all else at its default."""
+    if is_own(model) and not is_common(parameter.name):
+        return  # what is allowed there, only the model knows
     kind, number = layer_of(parameter.name) or ("", 0)
     layers: dict[str, Scalar] = {"conv_layers": 1, "dense_layers": 1}
     if kind:
@@ -184,6 +211,30 @@ def _check_values(parameter: Parameter, key: str, model: str) -> None:
             raise MistakeError(key, f"{written(value)} is not allowed; {wanted(error)}") from None
         except InfeasibleConfigurationError as error:
             raise MistakeError(key, str(error)) from None
+
+
+def _check_shift(parameter: Parameter, key: str, image_shape: tuple[int, int, int]) -> None:
+    """Refuse to shift images out of themselves."""
+    _, height, width = image_shape
+    largest = max(map(float, _extremes(parameter.domain))) if _is_shift(parameter) else 0
+    if largest >= min(height, width):
+        problem = f"{largest:g} pixels is not allowed; images of {height} x {width} are left empty"
+        raise MistakeError(key, problem)
+
+
+def _is_shift(parameter: Parameter) -> bool:
+    return parameter.name == f"{PREFIX}shift"
+
+
+def _check_numbers(space: Space) -> None:
+    """Refuse `units.2` without `units.1`, and beside `units`, of an own model."""
+    names = [p.name for p in space.parameters if not is_common(p.name)]
+    for name in names:
+        part = numbered(name)
+        if part is not None and part[0] in names:
+            raise MistakeError(f"space.{name}", f"is given twice: as {part[0]}, too")
+        if part is not None and part[1] > 1 and f"{part[0]}.{part[1] - 1}" not in names:
+            raise MistakeError(f"space.{name}", f"there is no {part[0]}.{part[1] - 1} before it")
 
 
 def _extremes(domain: Domain) -> Sequence[Scalar]:

@@ -1,71 +1,28 @@
-"""Study files: read, checked, and held as one frozen `StudySpec`.
+"""A study: everything scientific about it, held as one frozen `StudySpec`.
 
-    spec = load_study_file(Path("studies/cnn-fashion.toml"))
+    spec = load_study_file(Path("studies/cnn-fashion.toml"))  # of `studyparser`
     configuration = spec.configuration(spec.space.suggest(trial))
 
-The name of a study is its file's stem. What a file says is kept as a plain document too: it is
-stored with the study, so that a later run can tell whether the file is still the same. Of a data
-set of the user's own, the document has the absolute path and, under `found`, what was found there;
-a document that has it is read without opening a file.
+What a study's file says is kept as a plain document too: it is stored with the study, so that a
+later run can tell whether the file is still the same.
 """
 
 import hashlib
 import json
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hpsearch.algorithms import Grid, NoPruner
-from hpsearch.catalogue import (
-    DATASETS,
-    FOUND,
-    OWN_NAMES,
-    DatasetInfo,
-    dataset_of,
-    found_of,
-    parse_own,
-)
-from hpsearch.configuration import (
-    TRAINING_NAMES,
-    Configuration,
-    feature_map_sizes,
-    resolve,
-)
-from hpsearch.data.own import describe_own
-from hpsearch.entries import flatten, normalize
-from hpsearch.errors import DataError, StudyFileError
-from hpsearch.fixedset import (
-    CONFIGURATION,
-    SEED,
-    NamedConfiguration,
-    parse_configurations,
-    space_of,
-)
-from hpsearch.mistakes import MistakeError, UnknownKeyError, written
+from hpsearch.catalogue import FOUND, DatasetInfo
+from hpsearch.configuration import Configuration, feature_map_sizes, resolve
+from hpsearch.entries import flatten
+from hpsearch.fixedset import CONFIGURATION, SEED, NamedConfiguration
 from hpsearch.records import Objective
 from hpsearch.space import Scalar, Space
-from hpsearch.spacefile import parse_space
-from hpsearch.studytables import (
-    Document,
-    Final,
-    FixedDocument,
-    FixedSet,
-    OwnImages,
-    PublishedSearch,
-    Search,
-    SearchDocument,
-    Training,
-    check_table,
-    not_among,
-)
+from hpsearch.studytables import Final, FixedSet, PublishedSearch, Search, Training
 
-LARGEST_GRID = 20_000  # combinations of a space that are listed, to see what is left
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_OF_FIXED_SETS = frozenset({"configurations", "fixed", "shared"})
+AUGMENTATION = "augmentation"  # the table's name
+MODEL_FOLDER = "model_folder"  # of stored documents only: where the study file was
 
 
 @dataclass(frozen=True)
@@ -75,7 +32,7 @@ class StudySpec:
     name: str
     description: str
     dataset: DatasetInfo
-    model: str  # mlp, cnn, or both in a fixed set
+    model: str  # mlp, cnn, package.module:function; all that a fixed set has, with "and"
     objective: Objective
     training: Training
     search: Search  # of a fixed set: one trial a configuration and seed, in order
@@ -85,6 +42,7 @@ class StudySpec:
     published: PublishedSearch | None = None
     fixed: FixedSet | None = None
     configurations: tuple[NamedConfiguration, ...] = ()  # of a fixed set, in the file's order
+    model_folder: str = ""  # where own models are looked for first
 
     def configuration(self, values: Mapping[str, Scalar]) -> Configuration:
         """Resolve suggested values to the one configuration that they describe.
@@ -95,8 +53,7 @@ class StudySpec:
         if self.fixed is not None:
             name = values[CONFIGURATION]
             return next(named.configuration for named in self.configurations if named.name == name)
-        assert self.model in ("mlp", "cnn")
-        configuration = resolve(values, model=self.model)
+        configuration = resolve(values, model=self.model, folder=self.model_folder)
         feature_map_sizes(configuration.network, image_shape=self.dataset.image_shape)
         return configuration
 
@@ -128,7 +85,7 @@ class StudySpec:
 
 def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document without what may change during a study: words, figures, budgets, places."""
-    words = ("description", "published")
+    words = ("description", "published", MODEL_FOLDER)
     rest = {key: value for key, value in document.items() if key not in words}
     if FOUND in rest:  # the place may change; what is there is in the split's fingerprint
         rest["dataset"] = rest["dataset"].partition(":")[0]
@@ -146,200 +103,3 @@ def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shown(flat: Mapping[str, object], key: str) -> str:
     return json.dumps(flat[key]) if key in flat else "(absent)"
-
-
-def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
-    """Read and check a study file; `name` replaces the file's stem as the study's name.
-
-    Raises:
-        StudyFileError: the file cannot be read, or anything in it is not allowed.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        if FOUND in content:
-            raise UnknownKeyError(FOUND, list(SearchDocument.model_fields))
-        return parse_study(
-            content, name=path.stem if name is None else name, folder=path.absolute().parent
-        )
-    except OSError as error:
-        raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from None
-    except MistakeError as mistake:
-        raise StudyFileError(f"{path}: {mistake}") from None
-    except ValueError as error:  # of tomllib, or of a text that is not UTF-8
-        raise StudyFileError(f"{path}: not TOML: {error}") from None
-    except RecursionError:
-        raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
-
-
-def parse_study(content: Mapping[str, Any], *, name: str, folder: Path = Path()) -> StudySpec:
-    """Check a study given as the tables of its file, or as a stored document.
-
-    Args:
-        content: the tables.
-        name: the study's.
-        folder: where a relative path to data begins: the file's folder.
-
-    Raises:
-        MistakeError: the first thing that is wrong.
-    """
-    check_study_name(name)
-    tables = dict(content)
-    data = _take_data(tables, folder)
-    if _OF_FIXED_SETS & tables.keys():
-        return _parse_fixed_set(tables, name, data)
-    return _parse_search(tables, name, data)
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What is to be known of a study's data beside its document."""
-
-    folder: Path  # where a relative path begins
-    found: dict[str, Any] | None  # what was found there, of a stored study
-
-    def describe(self, document: Document) -> DatasetInfo:
-        """The data set that a document names."""
-        try:
-            if parse_own(document.dataset) is None:
-                return _catalogued(document)
-            settings = document.data or OwnImages()
-            if self.found is not None:
-                return dataset_of(
-                    {
-                        "dataset": document.dataset,
-                        "data": settings.model_dump(mode="json"),
-                        FOUND: self.found,
-                    }
-                )
-            return describe_own(document.dataset, settings, folder=self.folder)
-        except DataError as error:
-            raise MistakeError("dataset", str(error)) from None
-
-
-def _take_data(tables: dict[str, Any], folder: Path) -> _Data:
-    return _Data(folder, tables.pop(FOUND, None))
-
-
-def _parse_search(tables: dict[str, Any], name: str, data: _Data) -> StudySpec:
-    flat = normalize(flatten(_table(tables.pop("space", None), "space")))
-    fixed = _take_hyperparameters(tables)
-    document = check_table(SearchDocument, tables, also=["space", *sorted(_OF_FIXED_SETS)])
-    dataset = _dataset(document, data)
-    space = parse_space(flat, training=fixed, model=document.model, image_shape=dataset.image_shape)
-    if document.search.sampler.name == "grid" and space.count_at_most(LARGEST_GRID) is None:
-        raise MistakeError("search.sampler", _no_grid(space))
-    dumped = _dumped(document, dataset)
-    return StudySpec(
-        name=name,
-        description=document.description,
-        dataset=dataset,
-        model=document.model,
-        objective=document.objective,
-        training=document.training,
-        search=document.search,
-        final=document.final,
-        space=space,
-        document={**dumped, "training": {**dumped["training"], **fixed}, "space": flat},
-        published=document.published,
-    )
-
-
-def _parse_fixed_set(tables: dict[str, Any], name: str, data: _Data) -> StudySpec:
-    named = tables.pop("configurations", None)
-    shared = normalize(flatten(_table(tables.pop("shared", {}), "shared")))
-    fixed = _take_hyperparameters(tables)
-    document = check_table(FixedDocument, tables, also=["shared", "configurations"])
-    dataset = _dataset(document, data)
-    configurations = parse_configurations(
-        named,
-        shared={**fixed, **shared},
-        model=document.model,
-        image_shape=dataset.image_shape,
-    )
-    seeds, dumped = document.fixed.seeds, _dumped(document, dataset)
-    return StudySpec(
-        name=name,
-        description=document.description,
-        dataset=dataset,
-        model=" and ".join(dict.fromkeys(one.model for one in configurations)),
-        objective=document.objective,
-        training=document.training,
-        search=Search(
-            sampler=Grid(),
-            pruner=NoPruner(),
-            trials=seeds * len(configurations),
-            trial_timeout=document.fixed.trial_timeout,
-        ),
-        final=None,
-        space=space_of(configurations, seeds=seeds),
-        document={
-            **dumped,
-            "training": {**dumped["training"], **fixed},
-            "shared": shared,
-            "configurations": {one.name: one.document for one in configurations},
-        },
-        fixed=document.fixed,
-        configurations=configurations,
-    )
-
-
-def _take_hyperparameters(tables: dict[str, Any]) -> dict[str, object]:
-    """Take the hyperparameters that `[training]` fixes out of it."""
-    protocol = _table(tables.get("training", {}), "training")
-    fixed = normalize({key: value for key, value in protocol.items() if key in TRAINING_NAMES})
-    tables["training"] = {key: value for key, value in protocol.items() if key not in fixed}
-    return fixed
-
-
-def _dumped(document: Document, dataset: DatasetInfo) -> dict[str, Any]:
-    """The document with its defaults and, of own data, with what was found."""
-    dumped = document.model_dump(mode="json")
-    if dataset.own is None:
-        del dumped["data"]
-        return dumped
-    settings = document.data or OwnImages()
-    facts = {"dataset": dataset.name, "data": settings.model_dump(mode="json")}
-    return {**dumped, **facts, FOUND: found_of(dataset)}
-
-
-def _catalogued(document: Document) -> DatasetInfo:
-    if document.dataset not in DATASETS:
-        raise MistakeError("dataset", not_among(document.dataset, [*DATASETS, *OWN_NAMES]))
-    if document.data is not None:
-        raise MistakeError("data", f"is for data of your own: dataset = {' or '.join(OWN_NAMES)}")
-    return DATASETS[document.dataset]
-
-
-def _dataset(document: Document, data: _Data) -> DatasetInfo:
-    dataset, subset = data.describe(document), document.training.subset
-    if subset is not None and subset > dataset.num_train:
-        problem = f"{subset} is not allowed; {dataset.name} has {dataset.num_train} training images"
-        raise MistakeError("training.subset", problem)
-    return dataset
-
-
-def _no_grid(space: Space) -> str:
-    for parameter in space.parameters:
-        if parameter.domain.values is None:
-            return f"'grid' needs a finite space; give {parameter.name} a step or choices"
-    return f"'grid' lists at most {LARGEST_GRID:,} combinations, and this space has more"
-
-
-def check_study_name(name: str) -> None:
-    """Names become file names, so only plain ones are allowed.
-
-    Raises:
-        MistakeError: any other name.
-    """
-    if not _NAME.fullmatch(name):
-        raise MistakeError(
-            "name",
-            f"{written(name)} is not allowed; letters, digits, '.', '_' and '-', at most 100, are",
-        )
-
-
-def _table(value: object, key: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        problem = "is missing" if value is None else f"{written(value)} is not a table"
-        raise MistakeError(key, f"{problem}; write [{key}]")
-    return value

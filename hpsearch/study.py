@@ -38,8 +38,11 @@ def leased(record: StudyRecord) -> Iterator[Lease]:
         lease.release()
 
 
-def check_stored(url: str, spec: StudySpec, *, restart: bool) -> None:
+def check_stored(url: str, spec: StudySpec, *, restart: bool) -> bool:
     """See that a run may write to a stored study, if there is one, before it makes anything.
+
+    Returns:
+        Whether there is one to carry on.
 
     Raises:
         ChangedStudyError: it was started with another study file, and is not to be put aside.
@@ -51,6 +54,8 @@ def check_stored(url: str, spec: StudySpec, *, restart: bool) -> None:
             study = database.load_study(spec.name)
             if not _is_blank(study, spec):
                 _check_file_unchanged(study, spec)
+                return True
+    return False
 
 
 def open_study(
@@ -93,10 +98,8 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
         study.set_user_attr(SPLIT, training_set.fingerprint)
         _set_metric_name(study, spec.objective)
         study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
-    elif study.user_attrs[DOCUMENT]["dataset"] != spec.document["dataset"]:
-        # one's own data have been moved: it goes on where they are now
-        moved = {**study.user_attrs[DOCUMENT], "dataset": spec.document["dataset"]}
-        study.set_user_attr(DOCUMENT, moved)
+    else:
+        _follow_moves(study, spec)
     study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
     study.sampler = build_sampler(
         spec.search.sampler,
@@ -104,6 +107,14 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
         number=len(study.get_trials(deepcopy=False)),
     )
     return study
+
+
+def _follow_moves(study: optuna.Study, spec: StudySpec) -> None:
+    """One's own data and models that have been moved are used where they are now."""
+    stored = study.user_attrs[DOCUMENT]
+    places = {key: spec.document[key] for key in ("dataset", MODEL_FOLDER) if key in spec.document}
+    if not places.items() <= stored.items():
+        study.set_user_attr(DOCUMENT, {**stored, **places})
 
 
 def _set_metric_name(study: optuna.Study, name: str) -> None:

@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from hpsearch.algorithms import (
     PRUNERS,
@@ -22,10 +22,11 @@ from hpsearch.catalogue import Channels
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import parse_duration
 from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted, written
+from hpsearch.ownmodel import WORDS, is_own
 from hpsearch.records import Objective
 from hpsearch.space import Scalar
 
-Model = Literal["mlp", "cnn"]
+MODELS = ("mlp", "cnn")
 Weights = Literal["best", "last"]
 
 _Accuracy = Annotated[float, Field(ge=0, le=1)]
@@ -146,6 +147,15 @@ class PublishedSearch(Table):
 
     test_accuracy: _Accuracy | None = None
     top: list[PublishedTrial] = []
+
+
+def _known_model(value: object) -> object:
+    if value in MODELS or is_own(value):
+        return value
+    raise ValueError(f"allowed: {', '.join(map(repr, MODELS))}, '{WORDS}'")
+
+
+Model = Annotated[str, BeforeValidator(_known_model)]
 
 
 class Document(Table):

@@ -3,7 +3,8 @@
 import copy
 from typing import Any
 
-from hpsearch.spec import StudySpec, parse_study
+from hpsearch.spec import StudySpec
+from hpsearch.studyparser import parse_study
 
 SET: dict[str, Any] = {
     "dataset": "digits",

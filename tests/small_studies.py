@@ -20,10 +20,11 @@ from hpsearch.records import EpochMetrics, TrainingKey
 from hpsearch.run import RunRequest, RunResult, run_study
 from hpsearch.search import Search
 from hpsearch.session import Session
-from hpsearch.spec import StudySpec, parse_study
+from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.record import StudyRecord
 from hpsearch.study import open_study, prepare_study
+from hpsearch.studyparser import parse_study
 from hpsearch.training.plan import Plan
 
 RATES = {"low": 1e-3, "high": 1e-1, "log": True}

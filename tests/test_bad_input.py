@@ -28,7 +28,8 @@ from hpsearch.catalogue import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LAB
 from hpsearch.errors import DataError, RunFailedError, StudyFileError
 from hpsearch.executors.messages import Event, Task
 from hpsearch.home import Home
-from hpsearch.spec import StudySpec, load_study_file
+from hpsearch.spec import StudySpec
+from hpsearch.studyparser import load_study_file
 
 HEAD = 'dataset = "digits"\nmodel = "mlp"\n'
 GOOD = HEAD + "[space]\nbatch_size = [16, 32]\n"

@@ -22,7 +22,7 @@ from hpsearch.errors import StudyInUseError
 from hpsearch.home import Home
 from hpsearch.records import TrainingKey
 from hpsearch.session import training_seed
-from hpsearch.spec import load_study_file
+from hpsearch.studyparser import load_study_file
 from hpsearch.training.epochs import Training
 from hpsearch.training.plan import Plan
 

@@ -20,7 +20,7 @@ from small_studies import run_small
 
 from hpsearch.dashboard.plots import PLOTS
 from hpsearch.home import Home
-from hpsearch.spec import load_study_file
+from hpsearch.studyparser import load_study_file
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -22,7 +22,7 @@ from hpsearch.data.training_set import prepare_training_set
 from hpsearch.executors.messages import Task, TrainingFinished
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.records import TrainingKey
-from hpsearch.spec import parse_study
+from hpsearch.studyparser import parse_study
 from hpsearch.training.device import prepare_device
 from hpsearch.training.plan import Plan
 

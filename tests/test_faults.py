@@ -30,7 +30,7 @@ from faults.tables import show_rows
 from rich.console import Console
 from small_studies import run_small
 
-from hpsearch.spec import load_study_file
+from hpsearch.studyparser import load_study_file
 
 SHORT: tuple[Scenario, ...] = (
     Kills(faults=4, trials=7, epochs=60, sample=2),

@@ -2,7 +2,7 @@ from made_snapshots import COMPLETE, PRUNED, RUNNING, made_epochs, made_snapshot
 
 from hpsearch.figures.figure import NoFigure, StudyFigure
 from hpsearch.figures.history import get_history_info, history_figure
-from hpsearch.spec import parse_study
+from hpsearch.studyparser import parse_study
 
 TRIALS = [
     made_trial(0, COMPLETE, 0.5),

@@ -7,7 +7,8 @@ from small_sets import SET, small_set
 
 from hpsearch.configuration import Adam, Sgd
 from hpsearch.mistakes import MistakeError
-from hpsearch.spec import StudySpec, parse_study
+from hpsearch.spec import StudySpec
+from hpsearch.studyparser import parse_study
 
 
 def changed(**paths: Any) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from hpsearch.errors import DataError, StudyFileError
 from hpsearch.home import Home
 from hpsearch.report.configurations import configuration_rows
 from hpsearch.report.status import document_of, stored_spec
-from hpsearch.spec import StudySpec, load_study_file
+from hpsearch.spec import StudySpec
+from hpsearch.studyparser import load_study_file
 
 README = Path(__file__).parent.parent / "README.md"
 STUDY = """
@@ -223,7 +224,7 @@ import resource, sys
 from pathlib import Path
 import PIL.Image, sklearn.model_selection
 from hpsearch.data.training_set import prepare_training_set
-from hpsearch.spec import load_study_file
+from hpsearch.studyparser import load_study_file
 spec = load_study_file(Path(sys.argv[1]))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 prepare_training_set(spec.dataset, spec.training, data_dir=Path(), cache=Path(sys.argv[2]))

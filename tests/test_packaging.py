@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.spec import parse_study
+from hpsearch.studyparser import parse_study
 from hpsearch.studytables import OwnImages, check_table
 
 ROOT = Path(__file__).parent.parent

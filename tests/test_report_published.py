@@ -9,7 +9,7 @@ from test_report_configurations import RESULT
 
 from hpsearch.home import Home
 from hpsearch.report.published import published_csv, published_figures
-from hpsearch.spec import parse_study
+from hpsearch.studyparser import parse_study
 
 TOP = {"params": {}, "val_accuracy": 0.9, "val_loss": 0.3, "accuracy": 0.8, "loss": 0.4}
 PUBLISHED = {

@@ -15,7 +15,8 @@ from hpsearch.configuration import Configuration
 from hpsearch.errors import InfeasibleConfigurationError, StudyFileError, UserError
 from hpsearch.mistakes import MistakeError
 from hpsearch.space import Choice, Fixed, Float, Int, Scalar, Space
-from hpsearch.spec import StudySpec, load_study_file, parse_study
+from hpsearch.spec import StudySpec
+from hpsearch.studyparser import load_study_file, parse_study
 
 HEAD = 'dataset = "digits"\nmodel = "cnn"\n'
 BASE: dict[str, Any] = {

@@ -9,7 +9,8 @@ import pytest
 from hpsearch.configuration import Configuration
 from hpsearch.models.network import build_network, num_parameters
 from hpsearch.space import Fixed, Float, Int, Scalar, Space
-from hpsearch.spec import StudySpec, load_study_file, parse_study
+from hpsearch.spec import StudySpec
+from hpsearch.studyparser import load_study_file, parse_study
 
 STUDIES = Path(__file__).parents[1] / "studies"
 FIXED = {  # with the number of their configurations

@@ -142,8 +142,8 @@ def _check_same(spec: "StudySpec", name: str) -> None:
 
 def _spec_of(study: str, home: Path, storage: str | None) -> "StudySpec":
     from hpsearch.report.status import stored_spec
-    from hpsearch.spec import load_study_file
     from hpsearch.studyfiles import find_study_file
+    from hpsearch.studyparser import load_study_file
 
     with (
         suppress(MissingDatabaseError, UnknownStudyError),

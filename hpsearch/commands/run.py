@@ -48,8 +48,8 @@ def run(
     data_dir: DataDirOption = DATA_DIR,
 ) -> None:
     """Search, retrain the best and test it once; again: carry on."""
-    from hpsearch.spec import load_study_file
     from hpsearch.studyfiles import find_study_file
+    from hpsearch.studyparser import load_study_file
 
     timeout_s = _seconds("--timeout", timeout)
     trial_timeout_s = _seconds("--trial-timeout", trial_timeout)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from hpsearch.catalogue import dataset_of
 from hpsearch.durations import show_duration
+from hpsearch.ownmodel import model_title
 from hpsearch.pages.question import (
     configurations_table,
     protocol_table,
@@ -133,7 +134,7 @@ def _question(document: Mapping[str, Any]) -> str:
     if "configurations" in document:
         tables = configurations_table(document), shared_table(document)
         return "\n\n".join(_table(table) for table in tables if table.rows)
-    dataset, model = dataset_of(document), document["model"].upper()
+    dataset, model = dataset_of(document), model_title(document["model"])
     lead = f"Which {model} on {dataset.title} has the best {document['objective']}?"
     return f"{plain(lead)}\n\n{_table(space_table(document))}"
 

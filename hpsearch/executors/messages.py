@@ -73,7 +73,7 @@ class TrainingFailed:
     """The training cannot go on."""
 
     key: TrainingKey
-    outcome: Literal["error", "out-of-memory", "worker-lost"]
+    outcome: Literal["error", "infeasible", "out-of-memory", "worker-lost"]
     reason: str  # the exception in one line
     traceback: str
     alone: bool = True  # False: out of memory on a device that others had, too

@@ -7,12 +7,13 @@ import json
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import torch
 from safetensors.torch import save
 
 from hpsearch.data.tensors import DeviceData
-from hpsearch.errors import UserError
+from hpsearch.errors import InfeasibleConfigurationError, UserError
 from hpsearch.executors.messages import (
     CheckpointFailed,
     EpochFinished,
@@ -24,6 +25,8 @@ from hpsearch.executors.messages import (
     TrainingStarted,
 )
 from hpsearch.home import atomic_path
+from hpsearch.models.layer_table import layer_table
+from hpsearch.ownmodel import OwnNetwork
 from hpsearch.text import one_line
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 from hpsearch.training.device import device_name
@@ -47,6 +50,8 @@ class TaskRun:
             yield from self._train()
         except DivergedError as error:
             yield TrainingDiverged(self.task.key, str(error))
+        except InfeasibleConfigurationError as error:  # an own model says so
+            yield TrainingFailed(self.task.key, "infeasible", one_line(str(error)), traceback="")
         except (torch.OutOfMemoryError, MemoryError) as error:
             yield self._failed("out-of-memory", error)
         except Exception as error:  # a model's own mistake must not end the search
@@ -93,6 +98,9 @@ class TaskRun:
             "image_shape": json.dumps(plan.training_set.image_shape),
             "num_classes": json.dumps(plan.training_set.num_classes),
         }
+        if isinstance(plan.configuration.network, OwnNetwork):  # a page must not run its code
+            table = layer_table(training.module, image_shape=plan.training_set.image_shape)
+            metadata["layers"] = json.dumps([asdict(row) for row in table])
         weights = {name: value.cpu().contiguous() for name, value in training.best_weights.items()}
         with atomic_path(self.task.weights) as temporary:
             temporary.write_bytes(save(weights, metadata))  # save_file makes it private

@@ -5,10 +5,11 @@ keeps them as buffers. Both counts can be read here: `parameters` is Keras' tota
 those that the optimiser changes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,51 @@ class LayerRow:
     trainable: int
 
 
-def layer_table(module: nn.Sequential, *, image_shape: tuple[int, int, int]) -> list[LayerRow]:
-    """One row a layer, in the order of computation."""
-    rows = []
+def layer_table(module: nn.Module, *, image_shape: tuple[int, int, int]) -> list[LayerRow]:
+    """One row a layer, in the order of computation.
+
+    A layer is a part without parts, or one with parameters of its own. One that is passed twice
+    stands where it was first, and a parameter that two layers share is counted there; a layer that
+    is never passed comes last, without a shape.
+    """
+    parts = dict(_parts(module))
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def note(part: nn.Module, _: object, output: object) -> None:
+        shapes.setdefault(names[part], _shape(output))
+
+    names = {part: name for name, part in parts.items()}
+    handles = [part.register_forward_hook(note) for part in names]
     was_training = module.training
     module.eval()
     with torch.no_grad():
-        x = torch.zeros(1, *image_shape)
-        for name, layer in module.named_children():
-            x = layer(x)
-            trainable = sum(p.numel() for p in layer.parameters())
-            running = sum(b.numel() for b in layer.buffers() if b.is_floating_point())
-            shape = tuple(x.shape[1:])
-            rows.append(LayerRow(name, type(layer).__name__, shape, trainable + running, trainable))
+        module(torch.zeros(1, *image_shape, device=next(module.parameters()).device))
     module.train(was_training)
-    return rows
+    for handle in handles:
+        handle.remove()
+    counted: set[Tensor] = set()
+    unused = [name for name in parts if name not in shapes and [*parts[name].parameters()]]
+    return [_row(name, parts[name], shapes.get(name, ()), counted) for name in [*shapes, *unused]]
+
+
+def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, part in module.named_modules():
+        own = [*part.parameters(recurse=False), *part.buffers(recurse=False)]
+        if own or not list(part.children()):
+            yield name or type(module).__name__, part
+
+
+def _shape(output: object) -> tuple[int, ...]:
+    """Without the batch; of several outputs, the first one's."""
+    while isinstance(output, tuple | list) and output:
+        output = output[0]
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
+
+
+def _row(name: str, part: nn.Module, shape: tuple[int, ...], counted: set[Tensor]) -> LayerRow:
+    own = [*part.parameters(recurse=False), *part.buffers(recurse=False)]
+    new = [value for value in own if value not in counted and value.is_floating_point()]
+    counted.update(new)
+    trainable = sum(value.numel() for value in new if value.requires_grad)
+    total = sum(value.numel() for value in new)
+    return LayerRow(name, type(part).__name__, shape, total, trainable)

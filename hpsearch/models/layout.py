@@ -5,6 +5,7 @@ convolutional step on a CPU; `blocked` leaves the layout to oneDNN from the firs
 last pooling, which saves another tenth to fifth where nothing between needs the plain layout.
 """
 
+import copy
 from collections import OrderedDict
 from itertools import takewhile
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from hpsearch.records import Layout
 
+_NUM_TRIED = 2  # images
 _MIN_CHANNELS = 16  # of a block; with 8 filters the blocked layout took 1.08 times as long
 
 
@@ -47,6 +49,30 @@ def lay_out(module: nn.Sequential, layout: Layout) -> nn.Sequential:
     return kind(OrderedDict(module.named_children())).to(
         memory_format=torch.channels_last if last else torch.contiguous_format
     )
+
+
+def lay_out_own(module: nn.Module, layout: Layout) -> nn.Module:
+    """The user's own module itself, the weights of its convolutions in a layout."""
+    last = layout == "channels-last"
+    return module.to(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def bears_channels_last(module: nn.Module, images: Tensor) -> bool:
+    """Whether the user's own module has convolutions and trains with channels last.
+
+    It does not where its code asks for the plain layout, as `view` of feature maps does.
+    """
+    if not any(isinstance(part, nn.Conv2d) for part in module.modules()):
+        return False
+    try:
+        with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+            tried = lay_out_own(copy.deepcopy(module), "channels-last").train()
+            tried(images[:_NUM_TRIED]).sum().backward()
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError):  # TypeError: it cannot even be copied
+        return False
+    return True
 
 
 def can_block(module: nn.Sequential) -> bool:

@@ -1,4 +1,4 @@
-"""From a `configuration.Network` to a PyTorch module.
+"""From a configuration's network to a PyTorch module.
 
 Every MLP and CNN here is one `nn.Sequential` with named layers: conv1, norm1, pool1, relu1, ...,
 flatten, dropout, dense1, ..., output. The output is logits; softmax is part of the loss.
@@ -18,6 +18,8 @@ from hpsearch.configuration import (
     window_steps,
 )
 from hpsearch.models.dropout import Dropout
+from hpsearch.models.own import build_own_network
+from hpsearch.ownmodel import OwnNetwork
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 _INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -27,18 +29,27 @@ _INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def build_network(
-    network: Network, *, image_shape: tuple[int, int, int], num_classes: int
-) -> nn.Sequential:
+    network: Network | OwnNetwork, *, image_shape: tuple[int, int, int], num_classes: int
+) -> nn.Module:
     """Build and initialise a network from PyTorch's global random generator.
 
     Args:
-        network: the architecture.
+        network: the architecture, or the user's own.
         image_shape: channels, height, width; the module takes (B, C, H, W) float images.
         num_classes: the module returns (B, num_classes) logits.
 
     Raises:
         InfeasibleConfigurationError: a layer would leave no pixel.
+        ModelError: the user's own function cannot be called or makes no network.
     """
+    if isinstance(network, OwnNetwork):
+        return build_own_network(network, image_shape=image_shape, num_classes=num_classes)
+    return _sequential(network, image_shape, num_classes)
+
+
+def _sequential(
+    network: Network, image_shape: tuple[int, int, int], num_classes: int
+) -> nn.Sequential:
     layers = OrderedDict(_layers(network, image_shape, num_classes))
     module = nn.Sequential(layers)
     for layer in module:

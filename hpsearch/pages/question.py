@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from hpsearch.augmentation import augmentation_in_words
 from hpsearch.catalogue import DatasetInfo, dataset_of
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import show_duration
+from hpsearch.ownmodel import model_title
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.records import Objective, is_maximized
 from hpsearch.report.terminal import show_cell
+from hpsearch.spec import AUGMENTATION
 from hpsearch.storage.record import Run
 from hpsearch.times import show_time
 
@@ -69,7 +72,7 @@ def configurations_table(document: Mapping[str, Any]) -> PageTable:
     for name, table in document["configurations"].items():
         own = {key: value for key, value in table.items() if key not in ("model", "published")}
         values = ", ".join(f"{key} {_scalar(value)}" for key, value in own.items())
-        rows.append([name, table["model"].upper(), values])
+        rows.append([name, model_title(table["model"]), values])
     return page_table(["configuration", "model", "hyperparameters of its own"], rows)
 
 
@@ -104,6 +107,7 @@ def protocol_table(document: Mapping[str, Any]) -> PageTable:
         ["objective", _objective(document["objective"])],
         ["epochs", f"at most {training['epochs']:,}"],
         ["early stopping", _early_stopping(training.get("early_stopping"))],
+        ["augmentation", augmentation_in_words(document.get(AUGMENTATION, {}))],
         ["precision", training["precision"]],
         *(_search_rows(document) if is_search else _fixed_rows(document["fixed"])),
     ]
@@ -128,7 +132,7 @@ def _sealed(info: DatasetInfo) -> str:
 def _search_rows(document: Mapping[str, Any]) -> list[list[str]]:
     search, final = document["search"], document["final"]
     return [
-        ["model", document["model"].upper()],
+        ["model", model_title(document["model"])],
         ["sampler", _algorithm(search["sampler"])],
         ["pruner", _algorithm(search["pruner"])],
         [

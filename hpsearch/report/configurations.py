@@ -53,8 +53,7 @@ def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[Configurati
         number: _kept_epoch(histories[TrainingKey("search", number)], spec) for number in tested
     }
     return [
-        _row(named, trials[named.name], tested, kept, spec=spec)
-        for named in spec.configurations
+        _row(named, trials[named.name], tested, kept, spec=spec) for named in spec.configurations
     ]
 
 

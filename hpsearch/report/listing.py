@@ -13,10 +13,10 @@ from hpsearch.errors import MissingDatabaseError, StudyFileError
 from hpsearch.home import Home
 from hpsearch.report.status import study_status
 from hpsearch.report.terminal import print_table
-from hpsearch.spec import load_study_file
 from hpsearch.storage.database import open_database
 from hpsearch.storage.record import DOCUMENT, StudyRecord
 from hpsearch.studyfiles import study_files
+from hpsearch.studyparser import load_study_file
 
 
 @dataclass(frozen=True)

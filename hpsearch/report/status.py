@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.augmentation import augmentation_in_words
 from hpsearch.commandline import carry_on_command
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, sample_std
 from hpsearch.space import Scalar
-from hpsearch.spec import StudySpec, parse_study
+from hpsearch.spec import AUGMENTATION, StudySpec
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
@@ -24,6 +25,7 @@ from hpsearch.storage.record import (
     is_duplicate,
     rank_trials,
 )
+from hpsearch.studyparser import parse_study
 from hpsearch.times import show_time, utc_of_trial
 
 
@@ -99,6 +101,7 @@ class StudyStatus:
     networks_tested: int  # of a fixed set
     owner: OwnerInfo | None
     carry_on: str  # the newest search's command, as it can be typed; empty before the first
+    augmentation: str = "none"  # that all trials share, in words
 
 
 def document_of(record: StudyRecord) -> dict[str, Any]:
@@ -188,6 +191,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         networks_tested=_networks_tested(record) if is_fixed_set(record) else 0,
         owner=OwnerInfo(owner.pid, owner.host, show_time(owner.since)) if owner else None,
         carry_on=_carry_on(searches[-1], num_begun=num_begun) if searches else "",
+        augmentation=augmentation_in_words(document.get(AUGMENTATION, {})),
     )
 
 

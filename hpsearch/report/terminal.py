@@ -192,6 +192,8 @@ def print_status(console: Console, status: StudyStatus) -> None:
     lines.append(saved_line(status))
     if status.checkpoint_bytes:
         lines.append(f"checkpoints: {status.checkpoint_bytes / 1e6:,.1f} MB")
+    if status.augmentation != "none":
+        lines.append(f"augmentation: {status.augmentation}")
     if status.methods:
         methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
         lines.append("computed: " + "; ".join(methods))

@@ -22,6 +22,7 @@ from hpsearch.storage.tables import epochs, evaluations, readings, runs, starts,
 DOCUMENT = "hpsearch:document"
 FINGERPRINT = "hpsearch:fingerprint"
 SPLIT = "hpsearch:split"
+MODEL_CODE = "hpsearch:model-code"  # of own models: function to SHA-256
 OUTCOME = "outcome"
 REASON = "reason"
 CONFIGURATION = "configuration"

@@ -6,7 +6,7 @@
 
 No callbacks, no printing, no Optuna in here. The same plan on the same kind of device gives the
 same numbers, bit for bit, also when `state()` is saved after any epoch and loaded into a new
-`Training`: every epoch seeds its own shuffling and dropout.
+`Training`: every epoch seeds its own shuffling, augmentation and dropout.
 """
 
 import math
@@ -24,8 +24,10 @@ from hpsearch.data.tensors import DeviceData, ImageSet, num_batches
 from hpsearch.errors import HpsearchError
 from hpsearch.models.dropout import seed_dropout
 from hpsearch.models.network import build_network, num_parameters
+from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import EpochMetrics, Method, best_epoch, is_better, is_maximized
 from hpsearch.studytables import EarlyStopping
+from hpsearch.training.augment import Augmenter
 from hpsearch.training.device import denormals_flushed
 from hpsearch.training.learner import make_learner
 from hpsearch.training.methods import candidate_methods, choose_method
@@ -33,6 +35,7 @@ from hpsearch.training.plan import Plan
 from hpsearch.training.precision import autocast
 from hpsearch.training.schedules import rate_factor
 
+_AUGMENTATION = 1  # the number of its stream of random numbers in an epoch
 _VALIDATION_BATCH = 512  # images; larger ones leave a CPU's cache
 
 
@@ -130,7 +133,7 @@ class Training:
         seed_dropout(self.module, seed)  # and on the CPU
         order = self._train.shuffled(torch.Generator().manual_seed(seed))
         rates = self._learning_rates(epoch)
-        trained = self._train_on(order, rates)
+        trained = self._train_on(order, rates, self._augmenter(epoch))
         validated = None if self._validation is None else self._validate(self._validation)
         duration_s = time.perf_counter() - start
         return EpochMetrics(
@@ -158,13 +161,24 @@ class Training:
             for step in range(first, first + num_steps)
         ]
 
-    def _train_on(self, order: Tensor, rates: list[float]) -> _Measured:
-        """One pass over the images, measured with dropout on, as the weights move."""
+    def _augmenter(self, epoch: int) -> Augmenter | None:
+        settings = self.plan.configuration.augmentation
+        if settings is None:
+            return None
+        return Augmenter(
+            settings, seed=_epoch_seed(self.plan.seed, epoch, _AUGMENTATION), device=self.device
+        )
+
+    def _train_on(
+        self, order: Tensor, rates: list[float], augmenter: Augmenter | None
+    ) -> _Measured:
+        """One pass over the images, measured as they are seen, dropout on, as the weights move."""
         self.module.train()
         seen = []
         batches = self._train.batches(order, self.plan.configuration.batch_size)
         for (images, labels), rate in zip(batches, rates, strict=True):
-            logits = self._step(images, labels, learning_rate=rate)  # (B, classes)
+            changed = images if augmenter is None else augmenter(images)
+            logits = self._step(changed, labels, learning_rate=rate)  # (B, classes)
             seen.append((logits, labels))
         return _measure(seen)
 
@@ -175,16 +189,20 @@ class Training:
             batches = validation.batches(validation.indices, _VALIDATION_BATCH, drop_single=False)
             return _measure([(self.module(images), labels) for images, labels in batches])
 
-    def _choose_method(self, module: nn.Sequential, *, plain: bool) -> Method:
+    def _choose_method(self, module: nn.Module, *, plain: bool) -> Method:
         configuration = self.plan.configuration
-        candidates = candidate_methods(
-            module, precision=self.plan.precision, device=self.device, plain=plain
-        )
         order = self._train.indices[: configuration.batch_size]
         batch = next(self._train.batches(order, len(order)))
+        candidates = candidate_methods(
+            module,
+            precision=self.plan.precision,
+            device=self.device,
+            plain=plain,
+            own=batch[0] if isinstance(configuration.network, OwnNetwork) else None,
+        )
         return choose_method(module, configuration, candidates, batch)
 
-    def _use(self, module: nn.Sequential, method: Method) -> None:
+    def _use(self, module: nn.Module, method: Method) -> None:
         self.method = method
         learner = make_learner(module, self.plan.configuration, method)
         self.module, self._optimizer, self._step = learner.module, learner.optimizer, learner.step
@@ -239,6 +257,6 @@ def stale_epochs(history: list[EpochMetrics], rule: EarlyStopping) -> int:
     return stale
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
+def _epoch_seed(seed: int, epoch: int, *stream: int) -> int:
     """Independent of its neighbours, unlike `seed + epoch`; epoch 0 is the initial weights'."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, epoch, *stream]).generate_state(1, np.uint64)[0] >> 1)

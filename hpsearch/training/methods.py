@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.configuration import Configuration
-from hpsearch.models.layout import can_block
+from hpsearch.models.layout import bears_channels_last, can_block
 from hpsearch.records import Layout, Method, Precision
 from hpsearch.training.learner import Learner, make_learner
 from hpsearch.training.steps import can_write_out
@@ -26,19 +26,24 @@ _WORTHWHILE = 0.9  # of the usual method's time
 
 
 def candidate_methods(
-    module: nn.Sequential,
+    module: nn.Module,
     *,
     precision: Literal["fp32", "bf16", "auto"],
     device: torch.device,
     plain: bool = False,
+    own: Tensor | None = None,
 ) -> list[Method]:
     """The usual method, then those to be tried against it.
+
+    A step of the user's own module is never captured: what its Python does, a coin thrown on the
+    CPU say, would silently be done once only.
 
     Args:
         module: the network.
         precision: the protocol's.
         device: where it is trained.
         plain: PyTorch's own layers, layout and autograd only.
+        own: of the user's own module, some images (B, C, H, W) to try a layout with.
     """
     may_use_bf16 = device.type != "cpu" or _cpu_has_bf16()
     precisions: list[Precision] = ["fp32"] if precision == "auto" else [precision]
@@ -46,6 +51,10 @@ def candidate_methods(
         return [Method(precisions[0], "contiguous", "autograd")]
     if precision == "auto" and may_use_bf16:
         precisions.append("bf16")
+    if own is not None:
+        layout: Layout = "channels-last" if bears_channels_last(module, own) else "contiguous"
+        return [Method(precision, layout, "autograd") for precision in precisions]
+    assert isinstance(module, nn.Sequential)
     if device.type == "cpu":
         return [_on_cpu(module, precision) for precision in precisions]
     layouts: list[Layout] = (
@@ -60,7 +69,7 @@ def candidate_methods(
 
 
 def choose_method(
-    module: nn.Sequential,
+    module: nn.Module,
     configuration: Configuration,
     candidates: Sequence[Method],
     batch: tuple[Tensor, Tensor],

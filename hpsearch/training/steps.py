@@ -35,6 +35,11 @@ class Step(Protocol):
         """
 
 
+def trainable(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are trained; an own model may have frozen ones."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
 class AutogradStep:
     """The step of any module."""
 
@@ -42,7 +47,7 @@ class AutogradStep:
         self, module: nn.Module, optimizer: Optimizer, *, precision: Precision = "fp32"
     ) -> None:
         self._module = module
-        self._parameters = list(module.parameters())
+        self._parameters = trainable(module)
         self._optimizer = optimizer
         self._precision = precision
 
@@ -50,7 +55,9 @@ class AutogradStep:
         with autocast(self._precision, images.device):
             logits: Tensor = self._module(images)
             loss = cross_entropy(logits, labels)
-        self._optimizer.step(torch.autograd.grad(loss, self._parameters), learning_rate)
+        # an own model may leave a parameter unused: its gradient is 0
+        gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
+        self._optimizer.step(gradients, learning_rate)
         return logits.detach()
 
 

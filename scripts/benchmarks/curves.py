@@ -30,8 +30,9 @@ from hpsearch.executors.messages import (
 )
 from hpsearch.home import atomic_path
 from hpsearch.records import EpochMetrics, TrainingKey
-from hpsearch.spec import StudySpec, load_study_file
+from hpsearch.spec import StudySpec
 from hpsearch.studyfiles import find_study_file
+from hpsearch.studyparser import load_study_file
 from hpsearch.training.plan import Plan
 
 TABLE = Path(__file__).parent / "mlp-fashion-curves.csv.gz"

@@ -35,10 +35,11 @@ from hpsearch.proposals import Proposal, Proposals
 from hpsearch.pruners import build_pruner
 from hpsearch.records import TrainingKey, best_epoch
 from hpsearch.samplers import build_sampler
-from hpsearch.spec import StudySpec, parse_study
+from hpsearch.spec import StudySpec
 from hpsearch.storage.database import open_database
 from hpsearch.storage.record import OUTCOME
 from hpsearch.studyfiles import find_study_file
+from hpsearch.studyparser import parse_study
 
 _NULL = subprocess.DEVNULL
 _STUDY = "growth"
