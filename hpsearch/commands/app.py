@@ -8,6 +8,7 @@ import hpsearch
 from hpsearch.commands.compare import compare
 from hpsearch.commands.dashboard import dashboard
 from hpsearch.commands.data import data_app
+from hpsearch.commands.predict import predict
 from hpsearch.commands.replay import replay
 from hpsearch.commands.report import report
 from hpsearch.commands.reproduce import reproduce
@@ -30,6 +31,7 @@ for command in (
     status,
     top,
     test,
+    predict,
     report,
     compare,
     reproduce,

@@ -19,6 +19,13 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", envvar="HPSEARCH_DATA", help="Data sets in torchvision's layout."),
 ]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name.")]
+ConfigurationOption = Annotated[
+    str | None, typer.Option("--configuration", help="Of a fixed set: which of its networks.")
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", help="The network of this seed alone, instead of all seeds' mean."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CsvOption = Annotated[
     str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
