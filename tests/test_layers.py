@@ -15,7 +15,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "durations", "errors", "space", "records", "mistakes", "text", "times"),
+    (
+        "__init__",
+        "commandline",
+        "durations",
+        "errors",
+        "space",
+        "records",
+        "mistakes",
+        "text",
+        "times",
+    ),
     (
         "algorithms",
         "catalogue",
@@ -35,7 +45,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dispatcher", "proposals", "pruners", "samplers", "session", "search", "study"),
     ("measures", "evaluate", "pictures", "replay", "trained"),
     ("progress", "output", "report"),
-    ("predict",),
+    ("onnxfile", "predict", "resultfile"),
     ("predicted",),
     ("figures", "inspection"),
     ("pages",),
@@ -70,7 +80,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "evaluate",
         "inspection",
         "measures",
+        "onnxfile",
         "predict",
+        "resultfile",
         "trained",
     ),
     "torchvision": ("data",),
@@ -189,6 +201,20 @@ def test_the_training_images_are_read_without_the_test_images() -> None:
     assert callers == {"read_train", "read_test"}
     assert "_read(info, data_dir, train=True)" in functions["read_train"]
     assert not any("read_test(" in code for name, code in functions.items() if name != "read_test")
+
+
+def test_two_programs_are_compared_on_test_images_without_labels_and_answers() -> None:
+    reaching = {m for m, tree in MODULES.items() if "compare_outputs" in references(tree)}
+    assert reaching == {"onnxfile"}
+    parts = {getattr(node, "name", ""): node for node in MODULES["evaluate"].body}
+    function, agreement = parts["compare_outputs"], parts["Agreement"]
+    assert isinstance(function, ast.FunctionDef)
+    assert function.returns is not None
+    assert ast.unparse(function.returns) == "Agreement"
+    assert "images, _ = read_test(" in ast.unparse(function)
+    assert isinstance(agreement, ast.ClassDef)
+    fields = {ast.unparse(n) for n in agreement.body if isinstance(n, ast.AnnAssign)}
+    assert fields == {"num_images: int", "difference: float", "largest: float"}
 
 
 def test_only_run_asks_for_the_reading_of_the_test_set() -> None:
