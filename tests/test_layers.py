@@ -52,6 +52,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dashboard",),
     ("run",),
     ("run_view",),
+    ("notebook",),
+    ("__init__",),  # imports when asked for a name
     ("commands",),
     ("cli",),
     ("__main__",),
