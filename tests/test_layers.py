@@ -16,7 +16,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__",
         "commandline",
         "durations",
         "errors",
@@ -90,7 +89,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "torchvision": ("data",),
     "typer": ("cli", "commands", "output"),
     "jinja2": ("pages",),
-    "plotly": ("dashboard", "figures", "pages"),
+    "plotly": ("dashboard", "figures", "notebook", "pages"),
 }
 
 

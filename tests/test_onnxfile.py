@@ -10,9 +10,12 @@ from small_studies import run_small, small_study, stored
 from torch import Tensor
 
 from hpsearch import onnxfile
+from hpsearch.configuration import resolve
 from hpsearch.errors import RunFailedError
 from hpsearch.evaluate import compare_outputs
 from hpsearch.home import Home
+from hpsearch.models.network import build_network
+from hpsearch.space import Scalar
 from hpsearch.trained import Classifier, load_classifier
 
 SPEC = small_study(final={"finalists": 1, "seeds": 2})
@@ -69,6 +72,30 @@ def test_onnxruntime_computes_from_the_file_what_the_weights_say(
     assert json.loads(metadata["class_names"]) == list("0123456789")
     assert json.loads(metadata["seeds"]) == [0, 1]
     assert "scaled to 8 x 8 pixels, levels divided by 255" in metadata["preparation"]
+
+
+LAYERS: dict[str, dict[str, Scalar]] = {
+    "average pooling that pads": {"conv.pool": "average", "conv_layers": 3},
+    "batch norm, 7 pooled to 4": {"batch_norm": True, "output.batch_norm": True, "conv_layers": 3},
+    "uneven padding, dropout": {"conv.kernel": 4, "conv.stride": 2, "dropout": 0.3},
+}
+
+
+@needs_onnx
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_kind_of_layer_is_the_same_in_onnx(name: str) -> None:
+    values: dict[str, Scalar] = {"conv.filters": 4, "dense.units": 16, **LAYERS[name]}
+    network = resolve(values, model="cnn").network
+    module = build_network(network, image_shape=(1, 28, 28), num_classes=10)
+    module(torch.rand(32, 1, 28, 28))  # batch norm has something to remember
+    module.eval()
+    model = onnxfile._to_onnx(module, image_shape=(1, 28, 28), output="logits")
+    images = torch.rand(9, 1, 28, 28)
+    with torch.inference_mode():
+        expected = module(images)
+    found = onnxfile._OnnxRuntime(model.SerializeToString())(images)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert expected.std() > 1e-3  # or nothing would differ
 
 
 @needs_onnx
