@@ -296,17 +296,21 @@ class Study:
             images: files or folders, Pillow images, arrays (H, W), (H, W, 3) or (H, W, 4) uint8,
                 so also (N, H, W) uint8; each of any size.
             invert: swap light and dark, as for black on white paper.
-            crop: cut to what is drawn, with the margin that MNIST has.
+            crop: cut to what is drawn, with a margin as the training images have.
             configuration: of a fixed set, which one.
             seed: the network of this seed alone, not the mean of all.
 
         Raises:
             DataError: one of them is no image.
         """
-        from hpsearch.predict import classify_all
+        from hpsearch.predict import classify_all, find_training_images, prepare_for
 
         classifier = self.model(configuration=configuration, seed=seed)
-        how = Preparation(classifier.image_shape, invert=invert, crop=crop)
+        trained_on = None
+        if crop:
+            with self._record() as record:
+                trained_on = find_training_images(record, home=self.home, data_dir=self.data_dir)
+        how = prepare_for(classifier, trained_on, invert=invert, crop=crop)
         answers = classify_all(classifier, _pictures(images, how))
         for picture in answers.unreadable:
             raise DataError(f"{picture.image}: {picture.reason}")

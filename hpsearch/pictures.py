@@ -31,8 +31,6 @@ STDIN = "-"
 _MODES = {1: "L", 3: "RGB"}  # by channels
 _INK = 64  # levels from the border's, beyond which a pixel belongs to what is drawn
 _CLEARLY = 64  # levels
-_CUT = "cut to what is drawn, which takes 20/28 of the side around its centre of mass"
-_DRAWN_SHARE = 20 / 28  # of the side that a digit of MNIST takes; the rest is its margin
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Preparation:
 
     image_shape: tuple[int, int, int]  # channels, height, width
     invert: bool = False
-    crop: bool = False  # to what is drawn, with MNIST's margin around it
+    crop: float | None = None  # to what is drawn, which takes this share of the side then
 
     def describe(self) -> str:
         """The steps in words, for people and for a file that others will use."""
@@ -50,14 +48,14 @@ class Preparation:
             "grey" if channels == 1 else "RGB",
             "transparent parts on white",
             *(["inverted"] if self.invert else []),
-            *(
-                ["cut to what is drawn, which takes 20/28 of the side around its centre of mass"]
-                if self.crop
-                else []
-            ),
+            *([] if self.crop is None else [_cut_in_words(self.crop)]),
             f"scaled to {width} x {height} pixels",
         ]
         return ", ".join(steps)
+
+
+def _cut_in_words(share: float) -> str:
+    return f"cut to what is drawn, {share:.0%} of the side around its centre of mass"
 
 
 @dataclass(frozen=True)
@@ -160,8 +158,8 @@ def prepare(image: Image.Image, how: Preparation) -> Images:
     flat = on_white(image).convert(_MODES[channels])
     if how.invert:
         flat = ImageOps.invert(flat)
-    if how.crop:
-        flat = _cut(flat, border_level(np.asarray(flat)))
+    if how.crop is not None:
+        flat = _cut(flat, share=how.crop)
     if flat.size != (width, height):
         flat = flat.resize((width, height), Image.Resampling.BILINEAR)
     pixels: Images = np.asarray(flat).reshape(height, width, channels).transpose(2, 0, 1)
@@ -194,32 +192,54 @@ def border_level(pixels: NDArray[np.uint8]) -> tuple[int, ...]:
     return tuple(int(level) for level in median)
 
 
-def _cut(image: Image.Image, border: tuple[int, ...]) -> Image.Image:
-    """The square around what is drawn, as MNIST was made; the whole image where nothing is.
+def drawn_share(images: Images) -> float:
+    """The share of the side that what is drawn takes, longer side by side: the images' median.
 
-    The longer side of what is drawn takes 20/28 of the square, whose middle is its centre of mass.
+    20/28 of MNIST, 1 of scikit-learn's digits; 1 where nothing is drawn on any.
+
+    Args:
+        images: (N, C, H, W) uint8.
     """
-    pixels = np.asarray(image).astype(np.int16)
-    ink = np.abs(pixels.reshape(*pixels.shape[:2], -1) - np.array(border)).max(2)
-    ink[ink <= _INK] = 0
+    inks = [_ink(image.transpose(1, 2, 0)) for image in images]
+    shares = [max(_extents(ink)) / max(ink.shape) for ink in inks if ink.any()]
+    return float(np.median(shares)) if shares else 1.0
+
+
+def _cut(image: Image.Image, *, share: float) -> Image.Image:
+    """The square around what is drawn, which takes a share of it; all where nothing is drawn.
+
+    Its middle is the centre of mass, as MNIST was made, if nothing of the drawing is cut off so.
+    """
+    pixels = np.asarray(image)
+    ink = _ink(pixels)
     if not ink.any():
         return image
-    by_row, by_column = ink.sum(1), ink.sum(0)
-    side = max(_extent(by_row), _extent(by_column)) / _DRAWN_SHARE
-    x, y = _centre(by_column) - side / 2, _centre(by_row) - side / 2
-    box = [round(edge) for edge in (x, y, x + side, y + side)]
-    square = Image.new(image.mode, (box[2] - box[0], box[3] - box[1]), _colour(border))
-    square.paste(image, (-box[0], -box[1]))
+    side = max(1, round(max(_extents(ink)) / share))
+    left, top = (_corner(ink.sum(axis), side) for axis in (0, 1))
+    square = Image.new(image.mode, (side, side), _colour(border_level(pixels)))
+    square.paste(image, (-left, -top))
     return square
 
 
-def _extent(ink: NDArray[np.int64]) -> int:
+def _ink(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How far each pixel of (H, W) or (H, W, C) is from the border's level, (H, W); 0: paper."""
+    levels = pixels.reshape(*pixels.shape[:2], -1).astype(np.int64)
+    ink: NDArray[np.int64] = np.abs(levels - np.array(border_level(pixels))).max(2)
+    ink[ink <= _INK] = 0
+    return ink
+
+
+def _extents(ink: NDArray[np.int64]) -> tuple[int, int]:
+    """Height and width of what is drawn."""
+    rows, columns = np.nonzero(ink)
+    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+
+
+def _corner(ink: NDArray[np.int64], side: int) -> int:
+    """Where, along one axis, a side begins that is around the ink's centre and holds all of it."""
     drawn = np.flatnonzero(ink)
-    return int(drawn[-1] - drawn[0]) + 1
-
-
-def _centre(ink: NDArray[np.int64]) -> float:
-    return float(np.average(np.arange(len(ink)) + 0.5, weights=ink))
+    centre = float(np.average(np.arange(len(ink)) + 0.5, weights=ink))
+    return int(np.clip(round(centre - side / 2), drawn[-1] + 1 - side, drawn[0]))
 
 
 def _colour(border: tuple[int, ...]) -> int | tuple[int, ...]:

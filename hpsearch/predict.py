@@ -18,7 +18,7 @@ from hpsearch.data.tensors import scale_pixels
 from hpsearch.data.training_set import find_validation_set
 from hpsearch.errors import DataError
 from hpsearch.home import Home
-from hpsearch.pictures import Unreadable, ground_level, look_inverted
+from hpsearch.pictures import Preparation, Unreadable, drawn_share, ground_level, look_inverted
 from hpsearch.report.status import stored_spec
 from hpsearch.storage.record import SPLIT, StudyRecord
 from hpsearch.trained import Classifier
@@ -120,16 +120,29 @@ def describe_network(classifier: Classifier) -> str:
     return f"{who}, trial {classifier.trial} of {classifier.study}"
 
 
-def inversion_hint(answers: Answers, record: StudyRecord, *, home: Home, data_dir: Path) -> bool:
-    """Whether the images look as if light and dark had changed places since the training.
+def prepare_for(
+    classifier: Classifier, trained_on: Images | None, *, invert: bool, crop: bool
+) -> Preparation:
+    """How pictures are brought to a network's input; cut so that they fill it as its own did.
 
-    By some of the validation images; without them nobody can say, and the answer is no.
+    Raises:
+        DataError: they are to be cut, and the training images are not at hand.
+    """
+    if not crop:
+        return Preparation(classifier.image_shape, invert=invert)
+    if trained_on is None:
+        raise DataError("--crop goes by the training images, which are not at hand (--data-dir)")
+    return Preparation(classifier.image_shape, invert=invert, crop=drawn_share(trained_on))
+
+
+def find_training_images(record: StudyRecord, *, home: Home, data_dir: Path) -> Images | None:
+    """Some of a study's validation images, (N, C, H, W), to see how its images look; no download.
+
+    None where they are not at hand.
     """
     spec = stored_spec(record)
-    if not answers.ground_levels:
-        return False
     try:
-        trained_on, _ = find_validation_set(
+        images, _ = find_validation_set(
             spec.dataset,
             spec.training,
             data_dir=data_dir,
@@ -137,6 +150,12 @@ def inversion_hint(answers: Answers, record: StudyRecord, *, home: Home, data_di
             fingerprint=record.study.user_attrs.get(SPLIT, ""),
         )
     except DataError:
+        return None
+    return images[:_COMPARED]
+
+
+def look_inverted_beside(answers: Answers, trained_on: Images | None) -> bool:
+    """Whether light and dark look exchanged since the training; no where nobody can say."""
+    if not answers.ground_levels or trained_on is None:
         return False
-    like = [ground_level(image) for image in trained_on[:_COMPARED]]
-    return look_inverted(answers.ground_levels, like)
+    return look_inverted(answers.ground_levels, [ground_level(image) for image in trained_on])

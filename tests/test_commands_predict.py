@@ -12,6 +12,7 @@ from small_sets import small_set
 from small_studies import run_small, small_study, stored
 
 from hpsearch.data.files import read_train
+from hpsearch.errors import DataError
 from hpsearch.home import Home
 from hpsearch.predict import probabilities
 from hpsearch.trained import load_classifier
@@ -68,6 +69,39 @@ def test_scanned_digits_are_classified_as_the_digits_are(
         str(number) for number in np.argmax(found, 1)
     ]
     assert np.allclose(np.sum(found, 1), 1)
+
+
+def test_drawings_are_cut_to_the_margin_of_the_training_images(
+    hpsearch: CommandLine, tested: Home, scans: Path, tmp_path: Path
+) -> None:
+    plain = json.loads(hpsearch(*words(tested, "--invert", "--json", scans)).out)
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    for path in scans.iterdir():  # the same scans in the corner of a large sheet
+        sheet = Image.new("RGB", (300, 200), "white")
+        sheet.paste(Image.open(path), (17, 120))
+        sheet.save(wide / path.name)
+    cut = json.loads(hpsearch(*words(tested, "--invert", "--crop", "--json", wide)).out)
+    assert "cut to what is drawn, 100% of the side" in cut["input"]
+    same = [
+        one["class"] == other["class"]
+        for one, other in zip(plain["predictions"], cut["predictions"], strict=True)
+    ]
+    assert sum(same) >= 9  # all but one of which a faint edge is lost
+
+
+def test_without_the_training_images_nothing_is_cut(
+    hpsearch: CommandLine, tested: Home, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpsearch.predict.find_validation_set", _not_at_hand)
+    answer = hpsearch(*words(tested, "--crop", scans))
+    assert (answer.status, answer.out) == (2, "")
+    assert "--crop goes by the training images" in answer.err
+    assert hpsearch(*words(tested, scans)).err == ""  # and there is no hint
+
+
+def _not_at_hand(*_: object, **__: object) -> None:
+    raise DataError("not at hand")
 
 
 def test_images_that_look_inverted_get_a_hint_and_nothing_else(

@@ -12,6 +12,7 @@ from hpsearch.pictures import (
     Preparation,
     Unreadable,
     border_level,
+    drawn_share,
     find_pictures,
     look_inverted,
     open_picture,
@@ -69,14 +70,35 @@ def test_a_drawing_is_cut_as_mnist_was_made() -> None:
     drawing = np.full((90, 200), 240, np.uint8)
     drawing[10:30, 150:160] = 15
     drawing[60, 20] = 200  # paper is not even
-    pixels = prepare(Image.fromarray(drawing), Preparation((1, 28, 28), invert=True, crop=True))[0]
+    pixels = prepare(Image.fromarray(drawing), Preparation((1, 28, 28), invert=True, crop=20 / 28))[
+        0
+    ]
     rows, columns = np.nonzero(pixels > 128)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (4, 23, 9, 18)
     assert pixels[0, 0] == 15
 
 
+def test_a_drawing_that_fills_its_images_is_not_cut_off() -> None:
+    # an L: its centre of mass is far from its middle
+    drawing = np.zeros((60, 90), np.uint8)
+    drawing[10:50, 30:35] = drawing[45:50, 30:60] = 255
+    pixels = prepare(Image.fromarray(drawing), Preparation((1, 40, 40), crop=1.0))[0]
+    rows, columns = np.nonzero(pixels)
+    assert (rows.min(), rows.max()) == (0, 39)
+    assert columns.max() - columns.min() == 29
+
+
+def test_the_share_that_is_drawn_is_the_median_of_the_longer_sides() -> None:
+    images = np.zeros((4, 1, 10, 10), np.uint8)
+    images[0, 0, 2:7, 3:5] = 255  # 5 of 10
+    images[1, 0, 1:3, 1:8] = 255  # 7
+    images[2, 0, :, 4] = 255  # 10, without a change of the border's median
+    assert drawn_share(images) == 0.7
+    assert drawn_share(images[3:]) == 1
+
+
 def test_what_has_no_drawing_on_it_is_not_cut() -> None:
-    assert (prepare(plain("L", 9, size=(50, 20)), Preparation((1, 4, 4), crop=True)) == 9).all()
+    assert (prepare(plain("L", 9, size=(50, 20)), Preparation((1, 4, 4), crop=0.5)) == 9).all()
 
 
 def test_pixels_without_a_scale_are_refused() -> None:

@@ -35,7 +35,10 @@ def predict(
         bool, typer.Option("--invert", help="Swap light and dark, as for black on white paper.")
     ] = False,
     crop: Annotated[
-        bool, typer.Option("--crop", help="Cut to what is drawn, with the margin that MNIST has.")
+        bool,
+        typer.Option(
+            "--crop", help="Cut to what is drawn, with a margin as the training images have."
+        ),
     ] = False,
     csv: CsvOption = None,
     home: HomeOption = HOME,
@@ -44,8 +47,14 @@ def predict(
     json_: JsonOption = False,
 ) -> None:
     """Classify images with a study's retrained winner, by the mean of its seeds."""
-    from hpsearch.pictures import Preparation, find_pictures, read_pictures
-    from hpsearch.predict import classify_all, describe_network, inversion_hint
+    from hpsearch.pictures import find_pictures, read_pictures
+    from hpsearch.predict import (
+        classify_all,
+        describe_network,
+        find_training_images,
+        look_inverted_beside,
+        prepare_for,
+    )
     from hpsearch.predicted import answers_as_json, predictions_csv, print_predictions
     from hpsearch.report.status import stored_spec
     from hpsearch.trained import load_classifier
@@ -60,9 +69,9 @@ def predict(
         classifier = load_classifier(
             record, stored_spec(record), home=place, configuration=configuration, seed=seed
         )
-        how = Preparation(classifier.image_shape, invert=invert, crop=crop)
-        answers = classify_all(classifier, read_pictures(files, how))
-        hint = inversion_hint(answers, record, home=place, data_dir=data_dir)
+        trained_on = find_training_images(record, home=place, data_dir=data_dir)
+    how = prepare_for(classifier, trained_on, invert=invert, crop=crop)
+    answers = classify_all(classifier, read_pictures(files, how))
     for picture in answers.unreadable:
         say(f"error: {one_line(f'{picture.image}: {picture.reason}')}")
     if json_:
@@ -72,7 +81,7 @@ def predict(
     elif answers.predictions:
         print_predictions(stdout(), answers.predictions)
         typer.echo(f"\nby {describe_network(classifier)}; every image {how.describe()}")
-    if hint:
+    if look_inverted_beside(answers, trained_on):
         say(f"hint: these images look inverted beside the training images; try {_other(invert)}")
     if answers.unreadable:
         raise typer.Exit(1)
