@@ -944,7 +944,7 @@ def test_any_words_are_answered_without_a_traceback(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hpsearch.run_view.run_study", stop)
         patch.setattr("hpsearch.replay.replay_trial", stop)
-        patch.setattr("hpsearch.dashboard.serve_dashboard", stop)
+        patch.setattr("hpsearch.dashboard.server.serve_dashboard", stop)
         patch.setattr("hpsearch.data.files._download", offline)
         before = contents(place / "runs")
         answer = call(*start.split(), *(word for words in more for word in words))

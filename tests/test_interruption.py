@@ -112,7 +112,7 @@ def test_a_signal_ends_the_process_with_one_line(when: str, number: signal.Signa
     end = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert end.returncode == 130
     assert "went on" not in end.stdout
-    assert end.stderr == "interrupted, nothing finished is lost; the same command carries on\n"
+    assert end.stderr == "interrupted, nothing finished is lost; to carry on: hpsearch\n"
 
 
 def test_the_cursor_that_a_live_view_hides_comes_back() -> None:
