@@ -9,11 +9,12 @@
 
 The best trials of a search are partly lucky ones. So the best few, the finalists, are trained again
 with fresh seeds, and the best mean on the validation set wins. Only then is the test set opened, by
-`read_test_set` alone, and every opening is recorded before it happens.
+`read_test_set` alone, and every opening is recorded before it happens. (`compare_outputs` sees
+test images, too, but says only whether two programs compute the same network.)
 """
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,6 +34,8 @@ from hpsearch.session import Session
 from hpsearch.spec import StudySpec
 from hpsearch.storage import record as records
 from hpsearch.storage.record import StudyRecord, TestReading, rank_trials
+
+Outputs = Callable[[torch.Tensor], torch.Tensor]  # (B, C, H, W) float in [0, 1] -> (B, classes)
 
 _TEST_BATCH = 512  # images
 
@@ -227,3 +230,35 @@ def _logits(
     with torch.inference_mode():
         batches = (scale_pixels(batch) for batch in torch.split(images, _TEST_BATCH))
         return torch.cat([module(batch) for batch in batches])
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near two ways to compute the same outputs are."""
+
+    num_images: int
+    difference: float  # the largest of all absolute ones; NaN if an output is
+    largest: float  # absolute output
+
+
+def compare_outputs(
+    spec: StudySpec, one: Outputs, other: Outputs, *, data_dir: Path, num_images: int = 1000
+) -> Agreement:
+    """How far two ways to compute a network differ on the first test images.
+
+    No label is looked at and no answer leaves: nothing can be chosen by it, so it is no reading.
+
+    Raises:
+        DataError: the test set is missing or damaged.
+    """
+    ensure_files(spec.dataset, data_dir=data_dir)
+    images, _ = read_test(spec.dataset, data_dir=data_dir)
+    differences, sizes = [], []
+    with torch.inference_mode():
+        for batch in torch.split(torch.from_numpy(images[:num_images]), _TEST_BATCH):
+            scaled = scale_pixels(batch)
+            outputs = one(scaled)
+            differences.append((outputs - other(scaled)).abs().max())
+            sizes.append(outputs.abs().max())
+    difference, largest = torch.stack(differences).max(), torch.stack(sizes).max()
+    return Agreement(min(num_images, len(images)), float(difference), float(largest))

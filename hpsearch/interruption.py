@@ -7,6 +7,7 @@ error of it, most of all while they are imported.
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
@@ -46,10 +47,15 @@ def ignore_signals() -> None:
 
 
 class Interruption:
-    """A context in which the first signal sets `requested`, and the second ends the process."""
+    """A context in which the first signal sets `requested`, and the second ends the process.
 
-    def __init__(self) -> None:
+    A `patient` one leaves the process alone, which is a notebook's, say. Outside the main thread
+    Python handles no signals, and `requested` stays as it is.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
         self.requested = False
+        self._patient = patient
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "Interruption":
@@ -66,13 +72,15 @@ class Interruption:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested and not self._patient:
             _end(number, frame)
         self.requested = True
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
     """Have the signals handled; returns what handled them before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
     caught = [number for number in _SIGNALS if not _is_under_nohup(number)]
     return {number: signal.signal(number, handler) for number in caught}
 

@@ -51,17 +51,39 @@ def hold_code(record: StudyRecord, code: dict[str, str]) -> None:
     Raises:
         ChangedStudyError: it is another, and something was trained with the old one.
     """
-    stored = record.study.user_attrs.get(MODEL_CODE)
-    if stored == code or (stored is None and not code):
+    changed = _changed(record, code)
+    if not changed:
         return
-    if stored is not None and record.all_epochs(role="search"):
-        changed = sorted(name for name in {*stored, *code} if stored.get(name) != code.get(name))
+    if MODEL_CODE in record.study.user_attrs and record.all_epochs(role="search"):
         raise ChangedStudyError(
-            f"study {record.name!r}: the code of {', '.join(changed)} is another than its trials "
-            "were trained with; put the old file back, or use --name OTHER for a new study, or "
-            "--restart, which keeps the old one under a dated name"
+            f"{_another(record, changed)}, or use --name OTHER for a new study, or --restart, "
+            "which keeps the old one under a dated name"
         )
     record.study.set_user_attr(MODEL_CODE, code)
+
+
+def check_code(record: StudyRecord, spec: StudySpec) -> None:
+    """See that a study's weights are of the models' code as it is now.
+
+    Raises:
+        ChangedStudyError: it is another.
+    """
+    changed = _changed(record, code_of(spec))
+    if changed:
+        raise ChangedStudyError(_another(record, changed))
+
+
+def _changed(record: StudyRecord, code: dict[str, str]) -> list[str]:
+    """The models, `module:function`, whose code is another than the stored."""
+    stored = record.study.user_attrs.get(MODEL_CODE, {})
+    return sorted(name for name in {*stored, *code} if stored.get(name) != code.get(name))
+
+
+def _another(record: StudyRecord, changed: list[str]) -> str:
+    return (
+        f"study {record.name!r}: the code of {', '.join(changed)} is another than its trials were "
+        "trained with; put the old file back"
+    )
 
 
 def _tried(spec: StudySpec) -> Iterator[Configuration]:

@@ -59,6 +59,7 @@ class RunRequest:
     test: bool = True
     test_again: bool = False  # read the test set although its result is stored
     restart: bool = False
+    command: tuple[str, ...] | None = None  # that carries on; None: this process' own
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,15 @@ def start_executor(placement: Placement) -> Executor:
     return LocalExecutor(placement.devices)
 
 
-def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
+def run_study(
+    request: RunRequest, *, observer: Observer, interruption: Interruption | None = None
+) -> RunResult:
     """Search, choose, retrain and test; or find that it was done, and return the stored result.
+
+    Args:
+        request: what is wanted.
+        observer: is told what happens.
+        interruption: how signals are taken; None: as on the command line.
 
     Raises:
         UserError: the request cannot be met; nothing was changed.
@@ -100,7 +108,10 @@ def run_study(request: RunRequest, *, observer: Observer) -> RunResult:
         )
         with open_for_run(request.storage) as database:
             study = open_study(database, spec, training_set, home=home, restart=request.restart)
-            with leased(StudyRecord(database, study)) as lease, Interruption() as interruption:
+            with (
+                leased(StudyRecord(database, study)) as lease,
+                interruption or Interruption() as interruption,
+            ):
                 record = StudyRecord(database, prepare_study(database, spec, training_set))
                 run = _Run(request, record, training_set, lease, observer, interruption)
                 run.forget_finished_checkpoints()
@@ -272,7 +283,7 @@ class _Run:
     def _environment(self, placement: Placement) -> dict[str, Any]:
         request = self._request
         return {
-            "command": [shown(word) for word in sys.argv],
+            "command": [shown(word) for word in request.command or sys.argv],
             "trials": request.trials,
             **current_environment(),
             "devices": placement.devices,

@@ -17,6 +17,7 @@ from hpsearch.catalogue import FOUND, DatasetInfo
 from hpsearch.configuration import Configuration, feature_map_sizes, resolve
 from hpsearch.entries import flatten
 from hpsearch.fixedset import CONFIGURATION, SEED, NamedConfiguration
+from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import Objective
 from hpsearch.space import Scalar, Space
 from hpsearch.studytables import Final, FixedSet, PublishedSearch, Search, Training
@@ -56,6 +57,14 @@ class StudySpec:
         configuration = resolve(values, model=self.model, folder=self.model_folder)
         feature_map_sizes(configuration.network, image_shape=self.dataset.image_shape)
         return configuration
+
+    def stored_configuration(self, document: Mapping[str, Any]) -> Configuration:
+        """A configuration as a training keeps it; own models are where this study has them."""
+        configuration = Configuration.model_validate_json(json.dumps(document))
+        if not isinstance(configuration.network, OwnNetwork):
+            return configuration
+        here = configuration.network.model_copy(update={"folder": self.model_folder})
+        return configuration.model_copy(update={"network": here})
 
     def identity(self, values: Mapping[str, Scalar]) -> str:
         """What two trials must share for one to repeat the other.

@@ -13,7 +13,7 @@ from hpsearch.home import Home
 from hpsearch.pruners import build_pruner
 from hpsearch.records import is_maximized
 from hpsearch.samplers import build_sampler
-from hpsearch.spec import StudySpec
+from hpsearch.spec import MODEL_FOLDER, StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.lease import Lease

@@ -40,7 +40,7 @@ def renamed(path: Path, old: str, new: str) -> None:
         ),
         (
             lambda p: (write_folder(p, {"a": 4, "b": 4}), (p / "a" / "x.doc").write_text("x")),
-            "data/a/x.doc cannot be read as an image (no format that Pillow knows)",
+            "data/a/x.doc: not an image of a format that Pillow reads; mend it or take it away",
         ),
         (
             lambda p: (write_folder(p, {"a": 4, "b": 4}), (p / "x.png").write_text("x")),

@@ -91,7 +91,7 @@ def test_a_header_is_read_of_an_image_whose_pixels_are_gone(tmp_path: Path) -> N
     path = saved(tmp_path / "a.png", Image.fromarray(np.zeros((50, 60, 3), np.uint8)))
     path.write_bytes(path.read_bytes()[:60])
     assert read_header(path) == Header(50, 60, is_grey=False)
-    with pytest.raises(DataError, match=r"a\.png cannot be read as an image"):
+    with pytest.raises(DataError, match=r"a\.png: cannot be read"):
         read_pixels(path, shape=(3, 50, 60))
 
 
@@ -99,7 +99,7 @@ def test_a_header_is_read_of_an_image_whose_pixels_are_gone(tmp_path: Path) -> N
 def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd\x1bname.png"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"odd name\.png cannot be read as an image \(") as refusal:
+    with pytest.raises(DataError, match=r"odd name\.png: (not an image|cannot be read)") as refusal:
         read_header(path)
     assert str(refusal.value).isprintable()
 

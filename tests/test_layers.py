@@ -16,7 +16,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from the bottom up; a folder stands for all in it
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__",
         "commandline",
         "durations",
         "errors",
@@ -41,18 +40,23 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("data", "devices", "environment", "models", "predictions"),
     ("spec",),
+    ("studyparser",),
     ("studyfiles",),
     ("collection",),
     ("training", "storage"),
     ("executors", "interruption"),
     ("dispatcher", "modelcode", "proposals", "pruners", "samplers", "session", "search", "study"),
-    ("measures", "evaluate", "replay"),
+    ("measures", "evaluate", "pictures", "replay", "trained"),
     ("progress", "output", "report"),
+    ("onnxfile", "predict", "resultfile"),
+    ("predicted",),
     ("figures", "inspection"),
     ("pages",),
     ("dashboard",),
     ("run",),
     ("run_view",),
+    ("notebook",),
+    ("__init__",),  # imports when asked for a name
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -81,11 +85,15 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "evaluate",
         "inspection",
         "measures",
+        "onnxfile",
+        "predict",
+        "resultfile",
+        "trained",
     ),
     "torchvision": ("data",),
     "typer": ("cli", "commands", "output"),
     "jinja2": ("pages",),
-    "plotly": ("dashboard", "figures", "pages"),
+    "plotly": ("dashboard", "figures", "notebook", "pages"),
 }
 
 
@@ -213,6 +221,20 @@ def test_the_training_images_are_read_without_the_test_images() -> None:
     assert callers == {"read_train", "read_test"}
     assert "_read(info, data_dir, train=True)" in functions["read_train"]
     assert not any("read_test(" in code for name, code in functions.items() if name != "read_test")
+
+
+def test_two_programs_are_compared_on_test_images_without_labels_and_answers() -> None:
+    reaching = {m for m, tree in MODULES.items() if "compare_outputs" in references(tree)}
+    assert reaching == {"onnxfile"}
+    parts = {getattr(node, "name", ""): node for node in MODULES["evaluate"].body}
+    function, agreement = parts["compare_outputs"], parts["Agreement"]
+    assert isinstance(function, ast.FunctionDef)
+    assert function.returns is not None
+    assert ast.unparse(function.returns) == "Agreement"
+    assert "images, _ = read_test(" in ast.unparse(function)
+    assert isinstance(agreement, ast.ClassDef)
+    fields = {ast.unparse(n) for n in agreement.body if isinstance(n, ast.AnnAssign)}
+    assert fields == {"num_images: int", "difference: float", "largest: float"}
 
 
 def test_only_run_asks_for_the_reading_of_the_test_set() -> None:

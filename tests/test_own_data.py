@@ -183,7 +183,7 @@ def test_a_broken_image_ends_a_run_before_anything_is_stored(
     study = study_file(tmp_path, "folder:pets")
     end = hpsearch("run", "--study", str(study), "--home", "runs", "--workers", "0")
     assert end.status == 2
-    named = r"error: \S+/pets/a/\d+\.png cannot be read as an image \(.*\); .*\n"
+    named = r"error: \S+/pets/a/\d+\.png: cannot be read: .*; mend it or take it away\n"
     assert re.fullmatch(named, end.err)
     assert [p for p in Path("runs").rglob("*") if p.is_file()] == []
 

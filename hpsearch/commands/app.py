@@ -8,6 +8,8 @@ import hpsearch
 from hpsearch.commands.compare import compare
 from hpsearch.commands.dashboard import dashboard
 from hpsearch.commands.data import data_app
+from hpsearch.commands.export_model import export_model
+from hpsearch.commands.predict import predict
 from hpsearch.commands.replay import replay
 from hpsearch.commands.report import report
 from hpsearch.commands.reproduce import reproduce
@@ -30,6 +32,8 @@ for command in (
     status,
     top,
     test,
+    predict,
+    export_model,
     report,
     compare,
     reproduce,

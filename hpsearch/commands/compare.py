@@ -39,7 +39,7 @@ def compare(
     from hpsearch.report.contenders import load_contenders
     from hpsearch.storage.database import open_database
 
-    refuse_two_formats(csv=csv, json_=json_)
+    refuse_two_formats(csv=csv, json=json_)
     for path in (html, None if csv == "-" else csv):
         if path is not None:
             check_folder(Path(path))

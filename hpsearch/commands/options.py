@@ -21,6 +21,13 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", envvar="HPSEARCH_DATA", help="Data sets in torchvision's layout."),
 ]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name.")]
+ConfigurationOption = Annotated[
+    str | None, typer.Option("--configuration", help="Of a fixed set: which of its networks.")
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", help="The network of this seed alone, instead of all seeds' mean."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CsvOption = Annotated[
     str | None, typer.Option("--csv", help="Write CSV to a file, or to stdout with '-'.")
@@ -49,11 +56,15 @@ PlainOption = Annotated[
 HOME, DATA_DIR = Path("runs"), Path("data")
 
 
-def refuse_two_formats(*, csv: str | None, json_: bool) -> None:
+def refuse_two_formats(**formats: object) -> None:
     """One command prints one thing on stdout.
 
+    Args:
+        formats: what each option was given, by its name; None or False: nothing.
+
     Raises:
-        UserError: both formats are asked for.
+        UserError: more than one is asked for.
     """
-    if csv is not None and json_:
-        raise UserError("--csv and --json exclude each other")
+    asked = [f"--{name}" for name, given in formats.items() if given not in (None, False)]
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} exclude each other")

@@ -1,6 +1,7 @@
 """`hpsearch test`: the stored test result, after retraining if there is none."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +22,10 @@ from hpsearch.commands.options import (
 )
 from hpsearch.commands.stored import database_url, stored_study
 from hpsearch.home import Home
-from hpsearch.output import print_csv, print_json, stdout
+from hpsearch.output import check_folder, print_csv, print_json, stdout, write_text
+
+if TYPE_CHECKING:
+    from hpsearch.storage.record import StudyRecord
 
 
 def test(
@@ -37,6 +41,10 @@ def test(
     storage: StorageOption = None,
     data_dir: DataDirOption = DATA_DIR,
     csv: CsvOption = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", help="Write the results as text, a file a model; '-' for stdout."),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Show the test result; retrain and test if `run` has not."""
@@ -44,7 +52,10 @@ def test(
     from hpsearch.report.tested import print_test, test_as_json, test_csv
     from hpsearch.storage.record import trials_to_test
 
-    refuse_two_formats(csv=csv, json_=json_)
+    refuse_two_formats(csv=csv, text=text, json=json_)
+    for path in (csv, text):
+        if path not in (None, "-"):
+            check_folder(Path(path))
     url = database_url(home, storage)
     with stored_study(study, home, storage) as record:
         untested = (
@@ -75,5 +86,19 @@ def test(
             print_json(test_as_json(record))
         elif csv is not None:
             print_csv(test_csv(record), to=csv)
+        elif text is not None:
+            _write_texts(record, Home(home), text)
         else:
             print_test(stdout(), record)
+
+
+def _write_texts(record: "StudyRecord", home: Home, to: str) -> None:
+    from hpsearch.resultfile import result_paths, result_texts
+
+    texts = result_texts(record, home=home)
+    if to == "-":
+        typer.echo("\n\n".join(texts.values()), nl=False)
+        return
+    for name, path in result_paths(Path(to), list(texts)).items():
+        write_text(path, texts[name])
+        typer.echo(f"results: {path}")

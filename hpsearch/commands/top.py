@@ -43,7 +43,7 @@ def top(
     from hpsearch.report.top import top_csv, top_rows
     from hpsearch.report.trials import trial_rows, trials_csv
 
-    refuse_two_formats(csv=csv, json_=json_)
+    refuse_two_formats(csv=csv, json=json_)
     with stored_study(study, home, storage) as record:
         objective = document_of(record)["objective"]
         if all_:

@@ -5,10 +5,11 @@ transparent is laid on white, 16 bits a pixel become 8, grey becomes three equal
 becomes its luma (ITU-R 601), and the whole image is scaled, not cropped, to the size.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def read_header(path: Path) -> Header:
     Raises:
         DataError: it is not an image.
     """
-    with _opened(path) as image:
+    with _named(path), opened(path) as image:
         width, height = image.size
         if image.format in _TURNED_FORMATS and image.getexif().get(_ORIENTATION, 1) >= _LYING:
             width, height = height, width
@@ -58,24 +59,66 @@ def read_pixels(path: Path, *, shape: tuple[int, int, int]) -> Pixels:
     Raises:
         DataError: it is broken, or not an image.
     """
+    with _named(path), opened(path) as image:
+        return to_pixels(flatten(turned(image), channels=shape[0]), shape=shape)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{one_line(str(path))}: {error}; mend it or take it away") from None
+
+
+@contextmanager
+def opened(source: Path | BinaryIO) -> Iterator["Image"]:
+    """An image, not decoded yet; an error of its decoder within the block is told as ours.
+
+    Raises:
+        DataError: it is broken, not an image, or of a size that only an attack has.
+        MemoryError: it is too large for this machine.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    with warnings.catch_warnings():  # of odd metadata nobody needs to hear
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(source) as image:
+                yield image
+        except (DataError, MemoryError):
+            raise
+        except UnidentifiedImageError:
+            raise DataError("not an image of a format that Pillow reads") from None
+        except Image.DecompressionBombError:
+            raise DataError("too many pixels for an image") from None
+        except Exception as error:  # a decoder's answer to broken bytes can be any
+            reason = error.strerror if isinstance(error, OSError) else None
+            told = one_line(reason or str(error)) or type(error).__name__
+            raise DataError(f"cannot be read: {told}") from None
+
+
+def turned(image: "Image") -> "Image":
+    """The image as its camera was held, in memory of its own."""
     from PIL import ImageOps
 
-    with _opened(path) as image:
-        if image.format in _TURNED_FORMATS:
-            ImageOps.exif_transpose(image, in_place=True)
-        return fit_pixels(image, shape=shape)
+    return ImageOps.exif_transpose(image) if image.format in _TURNED_FORMATS else image.copy()
 
 
-def fit_pixels(image: "Image", *, shape: tuple[int, int, int]) -> Pixels:
-    """An opened image as (C, H, W) uint8 of this shape.
+def flatten(image: "Image", *, channels: int) -> "Image":
+    """The image in grey or RGB with 8 bits a channel, on white where it is transparent.
 
     Raises:
         DataError: its pixels have 32 bits, whose range nobody can tell.
     """
+    return _on_white(_in_8_bits(image)).convert("L" if channels == 1 else "RGB")
+
+
+def to_pixels(image: "Image", *, shape: tuple[int, int, int]) -> Pixels:
+    """A flat image scaled to (C, H, W) uint8 of this shape."""
     from PIL.Image import Resampling
 
     channels, height, width = shape
-    image = _on_white(_in_8_bits(image)).convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Resampling.BILINEAR)
     pixels = np.asarray(image)
@@ -101,26 +144,3 @@ def _on_white(image: "Image") -> "Image":
     paper = Image.new("RGBA", image.size, "white")
     paper.alpha_composite(image.convert("RGBA"))
     return paper.convert("RGB")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator["Image"]:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            yield image
-    except MemoryError:
-        raise
-    except Exception as error:  # a decoder's answer to broken bytes can be any
-        reason = "no format that Pillow knows" if _is_unknown(error) else one_line(str(error))
-        raise DataError(
-            f"{one_line(str(path))} cannot be read as an image "
-            f"({reason or type(error).__name__}); mend it or take it away"
-        ) from None
-
-
-def _is_unknown(error: Exception) -> bool:
-    from PIL import UnidentifiedImageError
-
-    return isinstance(error, UnidentifiedImageError)

@@ -1,5 +1,6 @@
 """The stored test result of a study, for people and as JSON."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from hpsearch.report.configurations import (
 from hpsearch.report.spreadsheet import csv_text
 from hpsearch.report.status import document_of, is_fixed_set, stored_spec, summarize_reading
 from hpsearch.report.terminal import print_table, test_line
-from hpsearch.storage.record import StudyRecord, TestReading
+from hpsearch.storage.record import Evaluation, StudyRecord
 from hpsearch.times import show_time
 
 _SEED_COLUMNS = (
@@ -66,10 +67,10 @@ def print_test(console: Console, record: StudyRecord) -> None:
     summary = summarize_reading(reading, num_readings=record.num_readings())
     objective = document_of(record)["objective"]
     console.print(test_line(summary, objective=objective), soft_wrap=True)
-    _print_reading(console, reading)
+    print_scores(console, reading.evaluations)
 
 
-def _print_reading(console: Console, reading: TestReading) -> None:
+def print_scores(console: Console, evaluations: Sequence[Evaluation]) -> None:
     """The seeds, the classes' mean scores and the confusion matrix over all seeds."""
     print_table(
         console,
@@ -94,31 +95,31 @@ def _print_reading(console: Console, reading: TestReading) -> None:
                 e.num_parameters,
                 e.weights,
             ]
-            for e in reading.evaluations
+            for e in evaluations
         ],
     )
-    names = list(reading.evaluations[0].classes)
+    names = list(evaluations[0].classes)
     console.print("\nper class, mean over seeds:")
     fields = ("precision", "recall", "f1")
     print_table(
         console,
         ["class", *fields],
-        [[name, *(_mean(reading, name, field) for field in fields)] for name in names],
+        [[name, *(_mean(evaluations, name, field) for field in fields)] for name in names],
     )
     console.print("\nconfusion, summed over seeds (rows: true class, columns: predicted):")
-    confusion = _summed(reading)
+    confusion = _summed(evaluations)
     columns = ["", *(str(number) for number in range(len(names)))]
     rows = [[f"{i} {name}", *confusion[i]] for i, name in enumerate(names)]
     print_table(console, columns, rows)
 
 
-def _mean(reading: TestReading, name: str, field: str) -> float:
-    values = [evaluation.classes[name][field] for evaluation in reading.evaluations]
+def _mean(evaluations: Sequence[Evaluation], name: str, field: str) -> float:
+    values = [evaluation.classes[name][field] for evaluation in evaluations]
     return round(sum(values) / len(values), 4)
 
 
-def _summed(reading: TestReading) -> list[list[int]]:
-    matrices = [evaluation.confusion for evaluation in reading.evaluations]
+def _summed(evaluations: Sequence[Evaluation]) -> list[list[int]]:
+    matrices = [evaluation.confusion for evaluation in evaluations]
     return [
         [sum(cells) for cells in zip(*rows, strict=True)] for rows in zip(*matrices, strict=True)
     ]
