@@ -45,5 +45,5 @@ def _status() -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        say(f"error: {error.filename or 'the output'} cannot be written: {error.strerror}")
+        say(f"error: {error.filename or 'the output'} cannot be written: {error.strerror or error}")
         os._exit(1)  # Python would try to write the rest once more

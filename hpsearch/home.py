@@ -137,5 +137,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk is told without the file
+        raise
     finally:
         temporary.unlink(missing_ok=True)

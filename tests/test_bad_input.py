@@ -199,7 +199,7 @@ STUDY_FILES: dict[str, tuple[str | bytes, str]] = {
     "seed of 33 bits": (HEAD + f"[training]\nseed = {2**32}\n[space]\n", "training.seed: 429"),
     "everything held out": (HEAD + "[training]\nvalidation = 1\n[space]\n", "training.validation"),
     "subset of more than all": (HEAD + "[training]\nsubset = 9999\n[space]\n", "1437 training"),
-    "subset of one": (HEAD + "[training]\nsubset = 1\n[space]\n", "too few images to split"),
+    "subset of one": (HEAD + "[training]\nsubset = 1\n[space]\n", "leave no image of some class"),
     "patience is nan": (
         HEAD + "[training]\nearly_stopping = { patience = nan }\n[space]\n",
         "training.early_stopping.patience: nan",

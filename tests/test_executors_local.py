@@ -14,6 +14,7 @@ import psutil
 import pytest
 from small_studies import bench, small_study
 
+from hpsearch.errors import RunFailedError
 from hpsearch.executors import local
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.local import LocalExecutor, _Process
@@ -391,7 +392,7 @@ def test_a_network_that_fits_nowhere_fails_alone_and_beside_another(
     pair.stop(TrainingKey("search", 4))
 
 
-def test_a_worker_that_does_not_start_loses_its_task(
+def test_the_task_of_a_worker_that_does_not_start_goes_to_the_next(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "_START_LIMIT_S", 0.5)
@@ -401,5 +402,32 @@ def test_a_worker_that_does_not_start_loses_its_task(
         executor.submit(task)
         assert executor.is_waiting(task.key), "its time does not run yet"
         time.sleep(0.6)
-        assert executor.poll(0) == [WorkerLost(task.key, "its worker did not start")]
+        assert executor.poll(0) == []
         assert executor.pids != [hung]
+        assert executor.is_waiting(task.key), "it has not begun, and no death is counted against it"
+        monkeypatch.undo()
+        assert poll_until(executor, EpochFinished)[-1].key == task.key
+
+
+def test_a_task_whose_time_is_over_before_it_has_a_worker_is_forgotten(task: Task) -> None:
+    with closing(LocalExecutor(["cpu"])) as executor:
+        (starting,) = executor.pids
+        executor.submit(task)
+        os.kill(starting, signal.SIGKILL)
+        while executor.pids == [starting]:
+            assert executor.poll(0.1) == []
+        executor.kill(task.key)
+        assert not executor.is_waiting(task.key)
+
+
+def test_workers_that_never_train_end_the_run(task: Task) -> None:
+    def kill_the_newest() -> None:
+        os.kill(executor.pids[0], signal.SIGKILL)
+        assert executor.poll(5.0) == []
+
+    with closing(LocalExecutor(["cpu"])) as executor:
+        executor.submit(task)
+        for _ in range(10):
+            kill_the_newest()
+        with pytest.raises(RunFailedError, match=r"die before they train.*was killed"):
+            kill_the_newest()

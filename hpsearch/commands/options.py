@@ -7,18 +7,47 @@ import typer
 
 from hpsearch.errors import UserError
 
+
+def _given(text: str) -> str:
+    """What an option was given; an unset variable of a shell script is not taken for nothing."""
+    if not text:
+        raise typer.BadParameter("is empty")
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(_given(text))
+
+
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="HPSEARCH_HOME", help="Folder of all results.")
+    Path,
+    typer.Option(
+        "--home",
+        parser=_folder,
+        metavar="FOLDER",
+        envvar="HPSEARCH_HOME",
+        help="Folder of all results.",
+    ),
 ]
 StorageOption = Annotated[
     str | None,
     typer.Option(
-        "--storage", envvar="HPSEARCH_STORAGE", help="Database URL, instead of HOME/hpsearch.db."
+        "--storage",
+        parser=_given,
+        metavar="URL",
+        envvar="HPSEARCH_STORAGE",
+        help="Database URL, instead of HOME/hpsearch.db.",
     ),
 ]
 DataDirOption = Annotated[
     Path,
-    typer.Option("--data-dir", envvar="HPSEARCH_DATA", help="Data sets in torchvision's layout."),
+    typer.Option(
+        "--data-dir",
+        parser=_folder,
+        metavar="FOLDER",
+        envvar="HPSEARCH_DATA",
+        help="Data sets in torchvision's layout.",
+    ),
 ]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name.")]
 ConfigurationOption = Annotated[

@@ -53,6 +53,8 @@ def run(
 
     timeout_s = _seconds("--timeout", timeout)
     trial_timeout_s = _seconds("--trial-timeout", trial_timeout)
+    if name is not None:
+        _check_name(name)
     spec = load_study_file(find_study_file(study), name=name)
     from hpsearch.run import RunRequest
     from hpsearch.run_view import print_result, watch_run
@@ -75,6 +77,16 @@ def run(
     result = watch_run(request)
     with stored_study(spec.name, home, storage) as record:
         print_result(stdout(), record, spec, result, home=Home(home))
+
+
+def _check_name(name: str) -> None:
+    from hpsearch.mistakes import MistakeError
+    from hpsearch.studyparser import check_study_name
+
+    try:
+        check_study_name(name)
+    except MistakeError as mistake:
+        raise UserError(f"--{mistake}") from None
 
 
 def _seconds(option: str, text: str | None) -> float | None:

@@ -74,9 +74,12 @@ def split_indices(labels: Labels, training: Training) -> Split:
             stratify=labels[indices],
             random_state=training.seed,
         )
-    except ValueError as error:
+    except ValueError:  # in words of its own arguments
+        subset = "" if training.subset is None else f" and training.subset = {training.subset}"
         raise DataError(
-            f"training.subset and training.validation leave too few images to split: {error}"
+            f"training.validation = {training.validation:g}{subset} leave no image of some class "
+            f"to train on or to validate on ({np.unique(labels).size} classes, "
+            f"{len(labels):,} images)"
         ) from None
     return Split(np.sort(train), np.sort(validation))
 

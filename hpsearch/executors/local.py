@@ -32,7 +32,7 @@ from hpsearch.executors.messages import (
 )
 from hpsearch.records import TrainingKey
 
-_MAX_IDLE_DEATHS = 10
+_MAX_DEATHS_IN_A_ROW = 10  # of workers that train nothing
 _START_LIMIT_S = 120.0  # after which a worker that does not say that it is ready hangs
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -69,7 +69,7 @@ class LocalExecutor:
     def __init__(self, devices: Sequence[str]) -> None:
         self._processes = [_start(device) for device in devices]
         self._waiting: list[Task] = []
-        self._idle_deaths = 0
+        self._deaths_in_a_row = 0  # of workers that had not begun to train
 
     @property
     def num_slots(self) -> int:
@@ -99,6 +99,7 @@ class LocalExecutor:
 
     def kill(self, key: TrainingKey) -> None:
         """Put another worker in the place of the task's own, whatever that is doing."""
+        self._waiting = [task for task in self._waiting if task.key != key]
         for process in [p for p in self._processes if p.key == key]:
             self._restart(process)
         self._assign()
@@ -110,6 +111,8 @@ class LocalExecutor:
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """Events that have come in; a dead worker is replaced and its task reported lost.
+
+        The task of one that dies before it is ready has not begun: another worker gets it, unsaid.
 
         The epochs of the last call that were not answered with `stop` are told to go on now: a
         worker that heard so earlier would train the next epoch of a pruned trial.
@@ -124,7 +127,7 @@ class LocalExecutor:
             if process.connection in ready:
                 events += self._receive(process)
             elif not process.ready and time.monotonic() - process.started > _START_LIMIT_S:
-                events += self._replace(process, "its worker did not start")
+                events += self._replace(process)
         self._assign()
         return events
 
@@ -201,6 +204,7 @@ class LocalExecutor:
         if isinstance(event, Ready):
             process.ready = True
             return []
+        self._deaths_in_a_row = 0
         if event.key != process.key:
             return []  # the last word of a task that was stopped
         if isinstance(event, TrainingFailed) and event.outcome == "out-of-memory":
@@ -218,15 +222,18 @@ class LocalExecutor:
         num_workers = sum(p.device == process.device for p in self._processes)
         return process.task.alone or num_workers == 1
 
-    def _replace(self, process: _Process, reason: str | None = None) -> list[Event]:
-        """Start another worker in a dead one's place and report the task that it had."""
+    def _replace(self, process: _Process) -> list[Event]:
+        """Start another worker in a dead one's place and report the task that it had begun."""
         self._restart(process)
-        if process.key is None:
-            self._idle_deaths += 1
-            if self._idle_deaths > _MAX_IDLE_DEATHS:
-                raise RunFailedError("workers die before they are given anything; see above")
-            return []
-        return [WorkerLost(process.key, reason or _how_it_ended(process.popen.returncode))]
+        if process.ready and process.task is not None:
+            return [WorkerLost(process.task.key, _how_it_ended(process.popen.returncode))]
+        self._deaths_in_a_row += 1
+        if self._deaths_in_a_row > _MAX_DEATHS_IN_A_ROW:
+            how = _how_it_ended(process.popen.returncode)
+            raise RunFailedError(f"workers die before they train, the last one so: {how}")
+        if process.task is not None:
+            self._waiting.insert(0, process.task)
+        return []
 
     def _restart(self, process: _Process) -> None:
         _end(process)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import psutil
 
@@ -97,8 +98,10 @@ def _memory(data_dir: Path, folder: Path) -> tuple[float, float]:
         workers = [psutil.Process(pid) for pid in executor.pids]
         with _bare_torch(workers[0].environ()) as bare:
             keys = [TrainingKey("search", number) for number in range(_NUM_WORKERS)]
+            # a checkpoint of the repeat before would send its epochs again, and train none
+            checkpoints = Path(mkdtemp(dir=folder))
             for key in keys:
-                executor.submit(Task(key, plan, folder / f"{key}.pt"))
+                executor.submit(Task(key, plan, checkpoints / f"{key}.pt"))
             _await_epochs(executor, keys)
             return statistics.mean(map(_uss_mb, workers)), _uss_mb(bare)
 

@@ -4,6 +4,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
 
 from benchmarks.contest import OURS, Contest, Peer, Setting, hold, peers, run_json
 from benchmarks.reference import Model, reference_plan
@@ -57,10 +59,11 @@ def _our_images_per_s(setting: Setting, model: Model, seconds: float) -> float:
     plans = [throughput_plan(setting, model, seed=seed) for seed in range(setting.workers)]
     ends: dict[TrainingKey, list[float]] = defaultdict(list)  # when each epoch was over
     executor = LocalExecutor([setting.worker_device] * setting.workers)
+    # a checkpoint of the repeat before would send its epochs again, in no time
+    checkpoints = Path(mkdtemp(dir=setting.scratch))
     try:
         for seed, plan in enumerate(plans):
-            key = TrainingKey("search", seed)
-            executor.submit(Task(key, plan, setting.scratch / f"throughput-{seed}.pt"))
+            executor.submit(Task(TrainingKey("search", seed), plan, checkpoints / f"{seed}.pt"))
         warm_s = float("inf")  # when every worker has trained an epoch
         while time.monotonic() < warm_s + seconds or not all(
             len(_since(warm_s, times)) > 1 for times in ends.values()
