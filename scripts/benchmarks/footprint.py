@@ -23,7 +23,7 @@ import psutil
 
 from benchmarks.reference import reference_plan
 from hpsearch.executors.local import LocalExecutor
-from hpsearch.executors.messages import EpochFinished, Task
+from hpsearch.executors.messages import EpochFinished, Task, TrainingStarted
 from hpsearch.home import Home
 from hpsearch.records import TrainingKey
 from hpsearch.studytables import Training
@@ -123,8 +123,13 @@ def _await_epochs(executor: LocalExecutor, keys: list[TrainingKey]) -> None:
     while min(epochs[key] for key in keys) < _EPOCHS_BEFORE:
         assert time.monotonic() < deadline, "the workers do not train"
         for event in executor.poll(1.0):
-            assert isinstance(event, EpochFinished), event
-            epochs[event.key] += 1
+            match event:
+                case TrainingStarted():
+                    pass
+                case EpochFinished(key):
+                    epochs[key] += 1
+                case _:
+                    raise SystemExit(f"a training ended: {event}")
 
 
 def _uss_mb(process: psutil.Process) -> float:

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
-from benchmarks.contest import OURS, Contest, Peer, Setting, hold, peers, run_json
+from benchmarks.contest import OURS, Contest, ContestantError, Peer, Setting, hold, peers, run_json
 from benchmarks.reference import Model, reference_plan
 from hpsearch.executors.local import LocalExecutor
-from hpsearch.executors.messages import EpochFinished, Task
+from hpsearch.executors.messages import EpochFinished, Task, TrainingStarted
 from hpsearch.records import TrainingKey
 from hpsearch.studytables import Training
 from hpsearch.training.plan import Plan
@@ -69,10 +69,15 @@ def _our_images_per_s(setting: Setting, model: Model, seconds: float) -> float:
             len(_since(warm_s, times)) > 1 for times in ends.values()
         ):
             for event in executor.poll(1.0):
-                assert isinstance(event, EpochFinished), event
-                ends[event.key].append(time.monotonic())
-                if warm_s == float("inf") and len(ends) == len(plans):
-                    warm_s = ends[event.key][-1]
+                match event:
+                    case TrainingStarted():
+                        pass
+                    case EpochFinished(key):
+                        ends[key].append(time.monotonic())
+                        if warm_s == float("inf") and len(ends) == len(plans):
+                            warm_s = ends[key][-1]
+                    case _:
+                        raise ContestantError(f"a training ended: {event}")
     finally:
         executor.close()
     num_images = _num_images(setting, model)
