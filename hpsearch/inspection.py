@@ -1,10 +1,10 @@
-"""A look into the winner's network: its layers, its first weights, its first feature maps.
+"""A look into a network: its layers, its first weights, its first feature maps.
 
-    network = load_winner(snapshot)
     layers = network_layers(snapshot)
     shown = network_figures(snapshot, data_dir=data_dir, images=[3, 17])
 
-The weights are those of the first seed's retraining, the images those of the validation set.
+It is a search's winner, with the weights of the first seed's retraining, or of a fixed set the
+network of one trial. The images are those of the validation set.
 """
 
 import json
@@ -36,6 +36,7 @@ from hpsearch.records import TrainingKey
 from hpsearch.studyparser import parse_study
 
 _NOT_RETRAINED = "The winner has not been retrained yet, so there are no weights to look at."
+_NOT_TRAINED = "The network has not been trained yet, so there are no weights to look at."
 _OWN = (
     "The network is the study's own, and a page does not run its code; so there are only its "
     "layers, as its training left them."
@@ -45,34 +46,42 @@ _NO_CONVOLUTION = "The network has no convolution, and so no feature maps."
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """The winner with its weights, in evaluation mode."""
+    """A network with its weights, in evaluation mode."""
 
     module: nn.Sequential
     configuration: Configuration
 
 
-def configuration_of(snapshot: Snapshot) -> Configuration | None:
-    """The configuration of the winner, or of the best trial so far."""
-    keys = [key for key in snapshot.trainings if key.trial == snapshot.winner]
+def _configuration(snapshot: Snapshot, trial: int | None) -> Configuration | None:
+    """The configuration of a trial, or of the winner, or of the best trial so far."""
+    wanted = snapshot.winner if trial is None else trial
+    keys = [key for key in snapshot.trainings if key.trial == wanted]
     if not keys:
         return None
     return Configuration.model_validate_json(json.dumps(snapshot.trainings[keys[-1]].configuration))
 
 
-def network_layers(snapshot: Snapshot) -> list[LayerRow]:
-    """The layer table of the winner, or of the best trial so far; empty before any."""
-    configuration = configuration_of(snapshot)
+def _key(snapshot: Snapshot, trial: int | None) -> TrainingKey:
+    """The training whose weights are looked at."""
+    if trial is None:
+        return TrainingKey("winner", snapshot.winner or 0, 0)
+    return TrainingKey("search", trial)
+
+
+def network_layers(snapshot: Snapshot, *, trial: int | None = None) -> list[LayerRow]:
+    """The layer table of a fixed set's trial, or of the winner or best trial; empty before any."""
+    configuration = _configuration(snapshot, trial)
     if configuration is None:
         return []
     if isinstance(configuration.network, OwnNetwork):
-        return _kept_layers(snapshot)
+        return _kept_layers(snapshot, _key(snapshot, trial))
     info = _dataset(snapshot)
     return layer_table(_build(configuration, info), image_shape=info.image_shape)
 
 
-def _kept_layers(snapshot: Snapshot) -> list[LayerRow]:
+def _kept_layers(snapshot: Snapshot, key: TrainingKey) -> list[LayerRow]:
     """Those of an own model, from beside its weights: a page does not run the user's code."""
-    path = snapshot.home.weights(snapshot.name, TrainingKey("winner", snapshot.winner or 0, 0))
+    path = snapshot.home.weights(snapshot.name, key)
     try:
         with safe_open(path, framework="pt") as file:
             rows = json.loads((file.metadata() or {}).get("layers", "[]"))
@@ -81,12 +90,12 @@ def _kept_layers(snapshot: Snapshot) -> list[LayerRow]:
     return [LayerRow(**{**row, "output_shape": tuple(row["output_shape"])}) for row in rows]
 
 
-def load_winner(snapshot: Snapshot) -> TrainedNetwork | str:
-    """The network of the first seed's retraining, or why there is none."""
-    key = TrainingKey("winner", snapshot.winner or 0, 0)
-    configuration = configuration_of(snapshot)
+def load_network(snapshot: Snapshot, *, trial: int | None = None) -> TrainedNetwork | str:
+    """The network of a fixed set's trial or of the winner, or why there is none."""
+    key = _key(snapshot, trial)
+    configuration = _configuration(snapshot, trial)
     if configuration is None or key not in snapshot.trainings:
-        return _NOT_RETRAINED
+        return _NOT_RETRAINED if trial is None else _NOT_TRAINED
     if isinstance(configuration.network, OwnNetwork):
         return _OWN
     path = snapshot.home.weights(snapshot.name, key)
@@ -95,7 +104,7 @@ def load_winner(snapshot: Snapshot) -> TrainedNetwork | str:
         module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0].rstrip(":.")
-        return f"The winner's weights cannot be read from {path}: {reason}."
+        return f"The weights cannot be read from {path}: {reason}."
     return TrainedNetwork(module.eval(), configuration)
 
 
@@ -112,14 +121,24 @@ def _build(configuration: Configuration, info: DatasetInfo) -> nn.Sequential:
 
 
 def network_figures(
-    snapshot: Snapshot, *, data_dir: Path, images: Sequence[int] | None = None
+    snapshot: Snapshot,
+    *,
+    data_dir: Path,
+    images: Sequence[int] | None = None,
+    trial: int | None = None,
 ) -> list[Shown]:
-    """First-layer weights, and feature maps of validation images, by default one of each class.
+    """First-layer weights, and feature maps of validation images.
+
+    Args:
+        snapshot: the study.
+        data_dir: where its data set is.
+        images: numbers within the validation set; None: the first of each class.
+        trial: of a fixed set; None: the winner.
 
     Raises:
         UserError: there is no validation image of such a number.
     """
-    network = load_winner(snapshot)
+    network = load_network(snapshot, trial=trial)
     if isinstance(network, str):
         return [filters_figure(network), feature_maps_figure("", network)]
     first = first_layer(network.module, image_shape=_dataset(snapshot).image_shape)

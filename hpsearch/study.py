@@ -13,7 +13,7 @@ from hpsearch.home import Home
 from hpsearch.pruners import build_pruner
 from hpsearch.records import is_maximized
 from hpsearch.samplers import build_sampler
-from hpsearch.spec import MODEL_FOLDER, StudySpec
+from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database, open_database
 from hpsearch.storage.experimental import experimental_features
 from hpsearch.storage.lease import Lease
@@ -98,8 +98,9 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
         study.set_user_attr(SPLIT, training_set.fingerprint)
         _set_metric_name(study, spec.objective)
         study.set_user_attr(FINGERPRINT, spec.fingerprint)  # last: it says that the rest is there
-    else:
-        _follow_moves(study, spec)
+    elif study.user_attrs[DOCUMENT] != spec.document:
+        # words, published figures, budgets, places: what may change is as the file has it now
+        study.set_user_attr(DOCUMENT, spec.document)
     study.pruner = build_pruner(spec.search.pruner, epochs=spec.training.epochs)
     study.sampler = build_sampler(
         spec.search.sampler,
@@ -107,14 +108,6 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
         number=len(study.get_trials(deepcopy=False)),
     )
     return study
-
-
-def _follow_moves(study: optuna.Study, spec: StudySpec) -> None:
-    """One's own data and models that have been moved are used where they are now."""
-    stored = study.user_attrs[DOCUMENT]
-    places = {key: spec.document[key] for key in ("dataset", MODEL_FOLDER) if key in spec.document}
-    if not places.items() <= stored.items():
-        study.set_user_attr(DOCUMENT, {**stored, **places})
 
 
 def _set_metric_name(study: optuna.Study, name: str) -> None:

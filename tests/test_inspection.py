@@ -20,7 +20,7 @@ from hpsearch.inspection import (
     TrainedNetwork,
     first_feature_maps,
     first_layer,
-    load_winner,
+    load_network,
     network_figures,
     network_layers,
 )
@@ -143,7 +143,7 @@ def test_damaged_weights_are_a_sentence(searched: Home, tmp_path: Path) -> None:
     folder = snapshot.home.artifacts("cnn")
     folder.mkdir(parents=True)
     (folder / "winner-0-0.safetensors").write_bytes(b"not weights")
-    assert isinstance(load_winner(snapshot), str)
+    assert isinstance(load_network(snapshot), str)
 
 
 def test_before_any_trial_there_are_no_layers_and_a_sentence(tmp_path: Path) -> None:

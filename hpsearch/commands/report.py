@@ -50,22 +50,17 @@ def report(
     from hpsearch.figures.files import csv_files, draw_files, write_files
     from hpsearch.pages.contents import read_contents
     from hpsearch.pages.set_page import SetContents, render_set_page
-    from hpsearch.pages.study_page import layers_csv, render_study_page
-    from hpsearch.report.status import is_fixed_set
+    from hpsearch.pages.study_page import render_study_page
 
     numbers = _image_numbers(images)
     _check_paths(output, [folder for folder in (figures, csv) if folder is not None])
     place = Home(home)
     with stored_study(study, home, storage) as record:
-        if numbers is not None and is_fixed_set(record):
-            raise UserError("--images is for the winner of a search; a fixed set has none")
         contents = read_contents(record, home=place, data_dir=data_dir, images=numbers)
     drawn = [figure for figure in contents.figures if isinstance(figure, StudyFigure)]
     files = draw_files(drawn, image_format=format_) if figures is not None else {}
-    if isinstance(contents, SetContents):
-        page, layers = render_set_page(contents), {}
-    else:
-        page, layers = render_study_page(contents), layers_csv(contents.layers)
+    is_set = isinstance(contents, SetContents)
+    page = render_set_page(contents) if is_set else render_study_page(contents)
     path = output or place.report(study)
     _write_page(path, page)
     typer.echo(f"report: {path}")
@@ -73,7 +68,7 @@ def report(
         write_files(figures, files)
         typer.echo(f"figures: {len(files)} files in {figures}")
     if csv is not None:
-        tables = csv_files(drawn) | layers
+        tables = csv_files(drawn) | contents.layer_files
         write_files(csv, tables)
         typer.echo(f"data: {len(tables)} files in {csv}")
 

@@ -63,11 +63,12 @@ def _winner_files(snapshot: Snapshot) -> list[StudyFile]:
     found = []
     curves = get_curves_info(snapshot)
     if curves is not None and any(curves.trainings.values()):
-        title = f"{snapshot.name}: trial {curves.trial}, all its trainings after the search"
+        name, what = "winner", "all its trainings after the search"
         if all(key.role == "search" for key in curves.trainings):
-            title = f"{snapshot.name}: trial {curves.trial}, the best so far"
+            name, what = "best", "the best so far"
+        title = f"{snapshot.name}: trial {snapshot.winner}, {what}"
         svg = curves_svg(title, list(curves.trainings.values()))
-        found.append(StudyFile("winner-curves.svg", svg.encode()))
+        found.append(StudyFile(f"{name}-curves.svg", svg.encode()))
     confusion = get_confusion_info(snapshot)
     if confusion is not None:
         title = f"{snapshot.name}: test images, summed over {confusion.seeds} seeds"

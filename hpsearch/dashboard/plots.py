@@ -65,7 +65,10 @@ PLOTS: Mapping[str, tuple[str, Maker]] = MappingProxyType(
         "hpsearch-intermediate": ("Every trial by epoch, pruned ones in grey", _intermediate),
         "hpsearch-timeline": ("Timeline by worker", _timeline),
         "hpsearch-saved": ("What pruning and early stopping saved", _saved),
-        "hpsearch-winner-curves": ("The winner's trainings", _curves),
+        "hpsearch-winner-curves": (
+            "Trainings of the best trial, or of the winner",
+            _curves,
+        ),
         "hpsearch-confusion": ("Confusion matrix of the test", _confusion),
     }
 )

@@ -1,10 +1,11 @@
-"""What the winner's networks answered on the test set, as it was kept: the mistakes among it.
+"""What networks answered on the test set, as it was kept: the mistakes among it.
 
 The probability of a class is the mean over seeds of the softmax of the outputs, and the answer is
 the class of the highest. The test set itself is not opened: the images of what was not easy were
 kept with the answers.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from hpsearch.errors import DataError
 from hpsearch.figures.confusion import NOT_TESTED
 from hpsearch.figures.snapshot import Snapshot
 from hpsearch.predictions import Predictions, load_predictions
+from hpsearch.storage.record import TestReading
 
 NO_IMAGES = (
     "The answers were kept by an older hpsearch, without the images; "
@@ -35,22 +37,40 @@ class Mistake(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """The mistakes of the newest reading, the most confident first."""
+    """The mistakes, the most confident first."""
 
     mistakes: list[Mistake]
     reason: str  # why there are none
 
 
-def read_answers(snapshot: Snapshot) -> Answers:
-    """Load what was kept of the newest reading of the test set."""
-    if snapshot.reading is None:
+def read_answers(snapshot: Snapshot, readings: Sequence[TestReading]) -> Answers:
+    """Load what was kept of some readings of the test set, whose networks answer together."""
+    if not readings:
         return Answers([], NOT_TESTED)
-    path = snapshot.home.predictions(snapshot.name, snapshot.reading.id)
     try:
-        predictions = load_predictions(path)
+        kept = [
+            load_predictions(snapshot.home.predictions(snapshot.name, reading.id))
+            for reading in readings
+        ]
     except DataError as error:
         return Answers([], f"The answers on the test set are not there: {error}.")
-    return get_answers(predictions)
+    return get_answers(_merged(kept))
+
+
+def _merged(kept: Sequence[Predictions]) -> Predictions:
+    """The answers of networks of different seeds as those of one reading."""
+    images = {
+        int(index): image
+        for one in kept
+        for index, image in zip(one.wrong, one.wrong_images, strict=True)
+    }
+    wrong = sorted(images)
+    return Predictions(
+        labels=kept[0].labels,
+        logits=dict(enumerate(logits for one in kept for logits in one.logits.values())),
+        wrong=np.array(wrong, np.int64),
+        wrong_images=np.array([images[index] for index in wrong], np.uint8),
+    )
 
 
 def get_answers(predictions: Predictions) -> Answers:

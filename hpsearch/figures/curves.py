@@ -1,17 +1,23 @@
-"""The winner's training: accuracy and loss by epoch, of its finalist trainings and retrainings."""
+"""A network's trainings: accuracy and loss by epoch.
 
+Of a search those of the winner, as a finalist and retrained; of a fixed set a configuration's.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from hpsearch.figures.figure import NoFigure, Shown, StudyFigure
-from hpsearch.figures.snapshot import Snapshot
+from hpsearch.figures.snapshot import Histories, Snapshot
 from hpsearch.figures.theme import BLUE, GREEN, VERMILLION, themed
-from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.records import TrainingKey
 
-NAME, TITLE = "winner-curves", "Training and validation of the winner"
-
+NAME = "curves"
+_TITLES = {True: "Training and validation of the winner", False: "The best trial so far"}
+_OF_A_SET = "Training and validation"
 _ROLES = {
     "search": "as a trial of the search",
     "finalist": "with fresh seeds",
@@ -20,12 +26,12 @@ _ROLES = {
 
 
 class CurvesInfo(NamedTuple):
-    """One trial's trainings."""
+    """The trainings of one configuration."""
 
-    trial: int
-    trainings: dict[TrainingKey, list[EpochMetrics]]
+    trainings: Histories
     validated: bool  # whether the retrainings have validation figures
-    measures: tuple[str, ...] = ("accuracy", "loss")  # drawn side by side
+    measures: tuple[str, ...]  # drawn side by side
+    roles: Mapping[str, str] = MappingProxyType(_ROLES)  # in words; none where there is only one
 
 
 def get_curves_info(snapshot: Snapshot) -> CurvesInfo | None:
@@ -37,10 +43,12 @@ def get_curves_info(snapshot: Snapshot) -> CurvesInfo | None:
     trainings = after or {TrainingKey("search", trial): snapshot.epochs(trial)}
     retrained = [epochs for key, epochs in trainings.items() if key.role == "winner"]
     validated = all(metrics.val_loss is not None for epochs in retrained for metrics in epochs)
-    measures = ("accuracy", "loss")
-    if snapshot.objective == "val_balanced_accuracy":
-        return CurvesInfo(trial, trainings, validated, ("balanced_accuracy", *measures))
-    return CurvesInfo(trial, trainings, validated, measures)
+    return CurvesInfo(trainings, validated, _measures(snapshot))
+
+
+def _measures(snapshot: Snapshot) -> tuple[str, ...]:
+    balanced = snapshot.objective == "val_balanced_accuracy"
+    return (*(("balanced_accuracy",) if balanced else ()), "accuracy", "loss")
 
 
 def plot_curves(info: CurvesInfo) -> go.Figure:
@@ -57,7 +65,8 @@ def plot_curves(info: CurvesInfo) -> go.Figure:
         for kind, prefix in (("training", ""), ("validation", "val_")):
             if getattr(epochs[0], f"{prefix}loss") is None:
                 continue
-            name = f"{kind}, {_ROLES[key.role]}"
+            role = info.roles.get(key.role)
+            name = f"{kind}, {role}" if role else kind
             for column, measure in enumerate(info.measures, start=1):
                 if not hasattr(epochs[0], f"{prefix}{measure}"):
                     continue  # of training batches there is no balanced accuracy
@@ -70,7 +79,7 @@ def plot_curves(info: CurvesInfo) -> go.Figure:
                     name=name,
                     legendgroup=name,
                     showlegend=name not in seen,
-                    hovertemplate=f"seed {key.seed}, epoch %{{x}}: %{{y:.4f}}",
+                    hovertemplate=f"{_which(info, key)}, epoch %{{x}}: %{{y:.4f}}",
                     row=1,
                     col=column,
                 )
@@ -81,14 +90,19 @@ def plot_curves(info: CurvesInfo) -> go.Figure:
     return themed(figure, height=420)
 
 
+def _which(info: CurvesInfo, key: TrainingKey) -> str:
+    return f"seed {key.seed}" if info.roles else f"trial {key.trial}"
+
+
 def curves_figure(snapshot: Snapshot) -> Shown:
-    """The winner's curves."""
+    """The curves of the winner, or of the best trial before there is one."""
+    title = _TITLES[snapshot.is_chosen]
     info = get_curves_info(snapshot)
     if info is None or not any(info.trainings.values()):
-        return NoFigure(NAME, TITLE, "No trial is complete yet.")
+        return NoFigure(NAME, title, "No trial is complete yet.")
     counts = {role: sum(key.role == role for key in info.trainings) for role in _ROLES}
     parts = [f"{n} {_ROLES[role]}" for role, n in counts.items() if n]
-    note = f"Trial {info.trial}: {', '.join(parts)}; a line each."
+    note = f"Trial {snapshot.winner}: {', '.join(parts)}; a line each."
     if counts["winner"] and not info.validated:
         note += (
             " The retrainings use the validation images too, so they have no validation curve "
@@ -96,6 +110,21 @@ def curves_figure(snapshot: Snapshot) -> Shown:
         )
     if counts["search"]:
         note += " It has not been trained again yet."
+    return _draw(info, title, note)
+
+
+def configuration_curves(snapshot: Snapshot, trials: Sequence[int]) -> Shown:
+    """The curves of a fixed set's trials of one configuration, one a seed."""
+    keys = [TrainingKey("search", trial) for trial in trials]
+    trainings = {key: snapshot.histories[key] for key in keys if snapshot.histories.get(key)}
+    if not trainings:
+        return NoFigure(NAME, _OF_A_SET, "No epoch of it is over yet.")
+    many = len(trainings) > 1
+    note = f"{len(trainings)} trainings, a line each." if many else "One training."
+    return _draw(CurvesInfo(trainings, True, _measures(snapshot), {}), _OF_A_SET, note)
+
+
+def _draw(info: CurvesInfo, title: str, note: str) -> StudyFigure:
     drawn = " and ".join(measure.replace("_", " ") for measure in info.measures)
     alt = f"{drawn.capitalize()} by epoch of training and validation. {note}"
     columns = (
@@ -126,4 +155,4 @@ def curves_figure(snapshot: Snapshot) -> Shown:
         for key, epochs in info.trainings.items()
         for m in epochs
     ]
-    return StudyFigure(NAME, TITLE, alt, plot_curves(info), columns, rows, note, min_width=560)
+    return StudyFigure(NAME, title, alt, plot_curves(info), columns, rows, note, min_width=560)

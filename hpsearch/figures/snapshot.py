@@ -1,7 +1,7 @@
 """What a study's figures are drawn from, read once, so that they agree while it is searched."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -40,7 +40,7 @@ class Snapshot:
     trainings: dict[TrainingKey, FinishedTraining]  # those that ran to their end
     starts: list[Start]
     runs: list[Run]
-    reading: TestReading | None  # the newest of a search's winner; a fixed set has none
+    reading: TestReading | None  # the newest of a search's winner, or of one configuration
     split: str  # the fingerprint of its images and their split
 
     @property
@@ -84,6 +84,11 @@ class Snapshot:
             return chosen[-1]
         return self.ranked[0].number if self.ranked else None
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the winner is one, and not only best so far."""
+        return self.reading is not None or any(key.role == "winner" for key in self.trainings)
+
     def finalist_values(self, trial: int | None) -> list[float]:
         """The objective at the best epoch of each of a trial's trainings with fresh seeds."""
         return [
@@ -116,6 +121,14 @@ def read_snapshot(record: StudyRecord, *, home: Home) -> Snapshot:
         reading=None if is_fixed_set(record) else record.last_reading(),
         split=record.study.user_attrs.get(SPLIT, ""),
     )
+
+
+def view_of(snapshot: Snapshot, readings: Sequence[TestReading]) -> Snapshot:
+    """A fixed set as seen by one configuration: the readings of its networks as one."""
+    if not readings:
+        return replace(snapshot, reading=None)
+    evaluations = tuple(result for reading in readings for result in reading.evaluations)
+    return replace(snapshot, reading=replace(readings[-1], evaluations=evaluations))
 
 
 def as_optuna_study(snapshot: Snapshot, trials: Sequence[FrozenTrial]) -> optuna.Study:

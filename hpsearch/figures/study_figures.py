@@ -29,8 +29,9 @@ from hpsearch.figures import (
 from hpsearch.figures.answers import read_answers
 from hpsearch.figures.confused_pairs import pair_images_figure
 from hpsearch.figures.figure import Shown
-from hpsearch.figures.snapshot import Snapshot
+from hpsearch.figures.snapshot import Snapshot, view_of
 from hpsearch.figures.wrong_images import wrong_images_figure
+from hpsearch.storage.record import TestReading
 
 Maker = Callable[[Snapshot], Shown]
 
@@ -45,9 +46,8 @@ SEARCH: Mapping[str, Maker] = MappingProxyType(
         saved.NAME: saved.saved_figure,
     }
 )
-WINNER: Mapping[str, Maker] = MappingProxyType(
+TESTED: Mapping[str, Maker] = MappingProxyType(
     {
-        curves.NAME: curves.curves_figure,
         confusion.NAME: confusion.confusion_figure,
         class_scores.NAME: class_scores.class_scores_figure,
         confused_pairs.NAME: confused_pairs.pairs_figure,
@@ -61,18 +61,32 @@ def search_figures(snapshot: Snapshot) -> list[Shown]:
 
 
 def winner_figures(snapshot: Snapshot) -> list[Shown]:
-    """What the winner does on the test set, by what was kept of its reading."""
-    answers = read_answers(snapshot)
+    """How the winner was trained, and what it does on the test set."""
+    readings = [] if snapshot.reading is None else [snapshot.reading]
+    return [curves.curves_figure(snapshot), *_tested_figures(snapshot, readings)]
+
+
+def configuration_figures(
+    snapshot: Snapshot, trials: Sequence[int], readings: Sequence[TestReading]
+) -> list[Shown]:
+    """How a fixed set's trials of one configuration were trained, and what they do when tested."""
     return [
-        *(make(snapshot) for make in WINNER.values()),
+        curves.configuration_curves(snapshot, trials),
+        *_tested_figures(view_of(snapshot, readings), readings),
+    ]
+
+
+def _tested_figures(snapshot: Snapshot, readings: Sequence[TestReading]) -> list[Shown]:
+    answers = read_answers(snapshot, readings)
+    return [
+        *(make(snapshot) for make in TESTED.values()),
         pair_images_figure(snapshot, answers),
         wrong_images_figure(answers, snapshot.class_names),
     ]
 
 
 def study_figures(snapshot: Snapshot, *, names: Sequence[str] | None = None) -> list[Shown]:
-    """Every figure that needs no PyTorch, or those of `SEARCH` and `WINNER` that are named."""
+    """Every figure that needs no PyTorch, or those of `SEARCH` that are named."""
     if names is None:
         return [*search_figures(snapshot), *winner_figures(snapshot)]
-    makers = {**SEARCH, **WINNER}
-    return [makers[name](snapshot) for name in names]
+    return [SEARCH[name](snapshot) for name in names]

@@ -31,7 +31,8 @@
   show(current());
   const contents = document.getElementById("contents");
   if (contents) contents.open = window.matchMedia("(min-width: 68rem)").matches;
-  for (const data of document.querySelectorAll("script[data-for]")) {
+
+  function draw(data) {
     const plot = document.getElementById(data.dataset.for);
     const { data: traces, layout } = JSON.parse(data.textContent);
     const options = { responsive: true, displaylogo: false, displayModeBar: "hover" };
@@ -40,6 +41,21 @@
       Plotly.relayout(plot, inks());
     });
   }
+
+  for (const data of document.querySelectorAll("script[data-for]")) {
+    const folded = data.closest("details:not([open])"); // without a width to draw in
+    if (folded) folded.addEventListener("toggle", () => draw(data), { once: true });
+    else draw(data);
+  }
+
+  function unfold() {
+    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = place?.closest("details");
+    if (folded) folded.open = true;
+  }
+
+  unfold();
+  window.addEventListener("hashchange", unfold);
   button.addEventListener("click", () => {
     chosen = current() === "dark" ? "light" : "dark";
     show(chosen);

@@ -1,21 +1,18 @@
 """The page of a study: its question, its result, its search and its winner."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hpsearch.figures.figure import Shown
 from hpsearch.figures.snapshot import Snapshot
 from hpsearch.models.layer_table import LayerRow
+from hpsearch.pages.layers import layer_table, layers_csv
 from hpsearch.pages.question import fixed_names, protocol_table, runs_table, space_table
 from hpsearch.pages.render import render_page
 from hpsearch.pages.result import result_section
 from hpsearch.pages.table import PageTable, page_table
-from hpsearch.report.spreadsheet import csv_text
 from hpsearch.report.status import StudyStatus
 from hpsearch.report.terminal import top_table
 from hpsearch.report.top import TopRow
-
-LAYER_COLUMNS = ("layer", "kind", "output shape", "parameters", "trainable")
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,11 @@ class StudyContents:
         """In the page's order."""
         return [*self.search, *self.winner]
 
+    @property
+    def layer_files(self) -> dict[str, bytes]:
+        """The layer table as a CSV file, by the file's name."""
+        return layers_csv(self.layers)
+
 
 def render_study_page(contents: StudyContents) -> str:
     """The page as HTML, all in one."""
@@ -50,7 +52,8 @@ def render_study_page(contents: StudyContents) -> str:
         top=_top_table(contents) if contents.top else None,
         search=contents.search,
         winner=contents.winner,
-        layers=_layer_table(contents.layers),
+        looked_into="The winner" if snapshot.is_chosen else "The best trial so far",
+        layers=layer_table(contents.layers),
     )
 
 
@@ -65,27 +68,3 @@ def _top_table(contents: StudyContents) -> PageTable:
             ]
         )
     )
-
-
-def layer_rows(layers: Sequence[LayerRow]) -> list[tuple[object, ...]]:
-    """The layer table's rows, with the sum."""
-    return [
-        *(
-            (r.name, r.kind, " x ".join(map(str, r.output_shape)), r.parameters, r.trainable)
-            for r in layers
-        ),
-        ("in all", "", "", sum(r.parameters for r in layers), sum(r.trainable for r in layers)),
-    ]
-
-
-def layers_csv(layers: Sequence[LayerRow]) -> dict[str, bytes]:
-    """The layer table as the content of a CSV file, by the file's name; none without layers."""
-    if not layers:
-        return {}
-    return {"layers.csv": csv_text(LAYER_COLUMNS, layer_rows(layers)).encode("utf-8")}
-
-
-def _layer_table(layers: Sequence[LayerRow]) -> PageTable | None:
-    if not layers:
-        return None
-    return page_table(LAYER_COLUMNS, layer_rows(layers))
