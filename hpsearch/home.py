@@ -10,6 +10,7 @@ runs/                            --home, or HPSEARCH_HOME
   reports/                       pages and pictures
 """
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -138,7 +139,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk is told without the file
-        raise
+        if error.filename is not None:
+            raise
+        # a full disk is told without the file, by NumPy even without a number
+        reason = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, reason, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -59,9 +59,6 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        for key in (FOUND, MODEL_FOLDER):
-            if key in content:
-                raise UnknownKeyError(key, list(SearchDocument.model_fields))
         folder = path.absolute().parent
         return parse_study(content, name=path.stem if name is None else name, folder=folder)
     except OSError as error:
@@ -81,19 +78,17 @@ def parse_study(content: Mapping[str, Any], *, name: str, folder: Path | None = 
         content: the tables.
         name: the study's.
         folder: the file's, where a relative path to data begins and own models are looked for
-            first; None: the working folder for data, the stored folder for models.
+            first; None: a stored document, which has where they are, or no file.
 
     Raises:
         MistakeError: the first thing that is wrong.
     """
     check_study_name(name)
     tables = dict(content)
-    stored = str(tables.pop(MODEL_FOLDER, ""))
-    beside = _Beside(
-        folder=folder or Path(),
-        model_folder=stored if folder is None else str(folder),
-        found=tables.pop(FOUND, None),
-    )
+    if folder is None:
+        beside = _Beside(Path(), tables.pop(MODEL_FOLDER, ""), tables.pop(FOUND, None))
+    else:  # what only a stored document has is an unknown key then
+        beside = _Beside(folder, str(folder), None)
     if _OF_FIXED_SETS & tables.keys():
         return _parse_fixed_set(tables, name, beside)
     return _parse_search(tables, name, beside)
@@ -120,11 +115,11 @@ class _Beside:
         return dataset
 
     def _describe(self, document: Document) -> DatasetInfo:
-        if parse_own(document.dataset) is None:
-            return _catalogued(document)
         settings = document.data or OwnImages()
         facts = {"dataset": document.dataset, "data": settings.model_dump(mode="json")}
         try:
+            if parse_own(document.dataset) is None:
+                return _catalogued(document)
             if self.found is not None:
                 return dataset_of({**facts, FOUND: self.found})
             return describe_own(document.dataset, settings, folder=self.folder)

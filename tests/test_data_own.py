@@ -128,7 +128,7 @@ def test_a_broken_test_image_does_not_keep_from_training(tmp_path: Path) -> None
     broken.write_bytes(broken.read_bytes()[:-30])
     info = described(f"folder:{data}")
     prepare_training_set(info, HALF, data_dir=tmp_path, cache=tmp_path / "cache")
-    with pytest.raises(DataError, match=r"test/b/0001\.png cannot be read"):
+    with pytest.raises(DataError, match=r"test/b/0001\.png: cannot be read"):
         read_test(info, data_dir=tmp_path)
 
 

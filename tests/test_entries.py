@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -169,7 +171,10 @@ def test_a_range_is_accepted_exactly_when_it_makes_sense(
     raw: dict[str, object] = {"low": low, "high": high}
     raw |= {} if step is None else {"step": step}
     raw |= {} if log is None else {"log": log}
-    if low <= high and (step is None or (step > 0 and not log)):
+    fits = (
+        step is None or low == high or Decimal(str(low)) + Decimal(str(step)) <= Decimal(str(high))
+    )
+    if low <= high and fits and (step is None or (step > 0 and not log)):
         domain = parsed("learning_rate", raw).domain
         assert isinstance(domain, Float)
         assert (domain.low, domain.step, domain.log) == (low, step, bool(log))

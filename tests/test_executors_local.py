@@ -191,7 +191,7 @@ class FakeWorkers:
     def start(self, device: str) -> _Process:
         ours, end = Pipe()
         self.ends.append((device, end))
-        return _Process(device, subprocess.Popen(["true"]), ours)
+        return _Process(device, subprocess.Popen(["true"]), ours, ready=True)
 
     def begun(self) -> list[tuple[int, str]]:
         """Trial and device of each task that came to a worker since the last call."""

@@ -276,7 +276,7 @@ def test_twenty_thousand_images_are_decoded_in_little_memory_and_trained_on(
 
 def blocks(section: str) -> dict[str, list[str]]:
     """The code of a section of the README, by its language."""
-    text = README.read_text().split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+    text = README.read_text().split(f"\n### {section}\n", 1)[1].split("\n### ", 1)[0]
     found: dict[str, list[str]] = {}
     for language, code in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         found.setdefault(language, []).append(code)

@@ -102,7 +102,7 @@ def test_what_has_no_drawing_on_it_is_not_cut() -> None:
 
 
 def test_pixels_without_a_scale_are_refused() -> None:
-    with pytest.raises(DataError, match="8 bits"):
+    with pytest.raises(DataError, match="save it with 8"):
         prepare(plain("F", 0.5), GREY)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.catalogue import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from hpsearch.data.images import to_pixels
+from hpsearch.data.images import flatten, to_pixels
 from hpsearch.data.parts import Images, Indices, Labels, Opened, Survey, images_a_chunk
 from hpsearch.errors import DataError
 from hpsearch.text import one_line
@@ -81,7 +81,7 @@ def _fit(image: Images, shape: tuple[int, int, int]) -> Images:
     from PIL import Image
 
     opened = Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1).copy())
-    return to_pixels(opened, shape=shape)
+    return to_pixels(flatten(opened, channels=shape[0]), shape=shape)
 
 
 def open_npz(path: Path) -> Opened:
