@@ -59,9 +59,13 @@ def parse_configurations(tables: object, around: Around) -> tuple[NamedConfigura
         raise MistakeError("configurations", problem)
     chosen = [table.get("model") for table in tables.values() if isinstance(table, dict)]
     models = {*MODELS, *(model for model in [around.model, *chosen] if is_own(model))}
-    return tuple(
-        _parse_configuration(name, table, around, models) for name, table in tables.items()
-    )
+    parsed: dict[str, NamedConfiguration] = {}  # by what they are
+    for name, table in tables.items():
+        named = _parse_configuration(name, table, around, models)
+        same = parsed.setdefault(named.configuration.fingerprint, named)
+        if same is not named:
+            raise MistakeError(f"configurations.{name}", f"is the same as {same.name!r}")
+    return tuple(parsed.values())
 
 
 def _parse_configuration(

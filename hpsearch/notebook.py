@@ -83,7 +83,7 @@ class Study:
             StudyFileError: anything in them is not allowed.
         """
         try:
-            spec = parse_study(tables, name=name)
+            spec = parse_study(tables, name=name, folder=Path.cwd())
         except MistakeError as mistake:
             raise StudyFileError(f"study {name!r}: {mistake}") from None
         return cls(spec, *_places(home, storage, data_dir))

@@ -38,6 +38,7 @@ def opened(browser: "Browser", path: Path, *, width: int, scheme: Any) -> tuple[
     page.on("dialog", lambda dialog: (wrong.append("a dialog"), dialog.dismiss()))
     page.on("request", lambda request: _check_request(request.url, wrong))
     page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('.network').forEach(d => { d.open = true; })")
     page.wait_for_function(
         "[...document.querySelectorAll('.plot')].every(p => p.querySelector('svg.main-svg'))"
     )

@@ -37,7 +37,7 @@ def test_the_data_of_every_figure_is_csv(
     assert answer.status == 0
     assert (tmp_path / "page.html").exists()
     files = {path.stem: path for path in (tmp_path / "tables").iterdir()}
-    assert {"history", "confusion", "class-scores", "winner-curves", "layers"} <= set(files)
+    assert {"history", "confusion", "class-scores", "curves", "layers"} <= set(files)
     with files["confusion"].open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 100

@@ -39,7 +39,7 @@ def test_the_five_best_have_their_epochs_and_curves() -> None:
         making.add(value)
     best = [1, 3, 5, 4, 2]
     epochs = [f"trial-{number}-epochs.csv" for number in best]
-    assert names(making) == ["winner-curves.svg", *epochs]
+    assert names(making) == ["best-curves.svg", *epochs]
     for number in best:
         own = [f"trial-{number}-epochs.csv", f"trial-{number}-curves.svg"]
         assert names(making, trial_id=100 + number) == own

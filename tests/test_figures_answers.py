@@ -1,6 +1,7 @@
 """answers, wrong_images and confused_pairs' images: what was misclassified."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hpsearch.figures.confused_pairs import pair_images_figure
 from hpsearch.figures.figure import NoFigure, StudyFigure
 from hpsearch.figures.wrong_images import wrong_images_figure
 from hpsearch.home import Home
-from hpsearch.predictions import Predictions, save_predictions
+from hpsearch.predictions import Predictions, missed, save_predictions
 
 LABELS = np.array([0, 1, 1, 0])
 
@@ -51,16 +52,36 @@ def test_where_all_is_right_there_is_nothing_to_show() -> None:
 
 
 def test_before_the_test_and_without_the_file_there_is_a_sentence(tmp_path: Path) -> None:
-    assert "not been read yet" in read_answers(made_snapshot()).reason
-    tested = made_snapshot(home=Home(tmp_path), reading=made_reading([[1, 1], [1, 1]]))
-    assert "cannot be read" in read_answers(tested).reason
+    assert "not been read yet" in read_answers(made_snapshot(), []).reason
+    tested = made_snapshot(home=Home(tmp_path))
+    assert "cannot be read" in read_answers(tested, [made_reading([[1, 1], [1, 1]])]).reason
 
 
 def test_the_kept_answers_are_found(tmp_path: Path) -> None:
     home = Home(tmp_path)
     save_predictions(home.predictions("small", 1), PREDICTIONS)
-    snapshot = made_snapshot(home=home, reading=made_reading([[1, 1], [1, 1]]))
-    assert len(read_answers(snapshot).mistakes) == 2
+    snapshot = made_snapshot(home=home)
+    assert len(read_answers(snapshot, [made_reading([[1, 1], [1, 1]])]).mistakes) == 2
+
+
+def test_networks_that_were_tested_one_by_one_answer_as_those_of_one_reading(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    readings = []
+    for seed, outputs in SEEDS.items():
+        reading = replace(made_reading([[1, 1], [1, 1]]), id=seed + 1)
+        wrong = missed(LABELS, {0: outputs})
+        images = IMAGES[np.searchsorted(WRONG, wrong)]
+        kept = Predictions(LABELS, {0: outputs}, wrong, images)  # each has its own only seed
+        save_predictions(home.predictions("small", reading.id), kept)
+        readings.append(reading)
+    alone = [read_answers(made_snapshot(home=home), [reading]) for reading in readings]
+    together = read_answers(made_snapshot(home=home), readings)
+    assert [[m.number for m in answers.mistakes] for answers in alone] == [[2, 1, 3], [1, 3]]
+    expected = get_answers(PREDICTIONS).mistakes
+    assert [m[:5] for m in together.mistakes] == [m[:5] for m in expected]
+    assert all((a.image == b.image).all() for a, b in zip(together.mistakes, expected, strict=True))
 
 
 def test_a_wrong_image_tells_what_it_is_and_what_it_was_taken_for() -> None:

@@ -8,7 +8,7 @@ from made_snapshots import (
     search,
 )
 
-from hpsearch.figures.curves import curves_figure, get_curves_info
+from hpsearch.figures.curves import configuration_curves, curves_figure, get_curves_info
 from hpsearch.figures.figure import NoFigure, StudyFigure
 from hpsearch.records import TrainingKey
 
@@ -52,6 +52,29 @@ def test_a_retraining_without_validation_has_no_validation_curve_and_says_so() -
         ("training, retrained", [0.5, 0.5]),
     ]
     assert "no validation curve" in figure.note
+
+
+def test_before_there_is_a_winner_the_curves_are_not_called_its() -> None:
+    best = curves_figure(made_snapshot([BEST, OTHER], SEARCHED))
+    chosen = curves_figure(
+        made_snapshot([BEST, OTHER], AFTER, reading=made_reading([[1]], trial=1))
+    )
+    assert "best" in best.title
+    assert "winner" not in best.title
+    assert "winner" in chosen.title
+
+
+def test_a_configurations_trainings_are_drawn_alike() -> None:
+    figure = configuration_curves(made_snapshot([BEST, OTHER], SEARCHED), [0, 1, 7])
+    assert isinstance(figure, StudyFigure)
+    drawn = [(trace.name, list(trace.y)) for trace in figure.plot.data][::2]  # accuracy
+    assert drawn == [
+        ("training", [0.5, 0.5]),
+        ("validation", [0.8, 0.9]),
+        ("training", [0.5]),
+        ("validation", [0.8]),
+    ]
+    assert isinstance(configuration_curves(made_snapshot([BEST, OTHER], SEARCHED), [7]), NoFigure)
 
 
 def test_before_a_trial_is_complete_there_is_a_sentence() -> None:

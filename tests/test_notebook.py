@@ -125,7 +125,7 @@ def test_figures_are_plotly_figures_by_name(study: Study) -> None:
     import plotly.graph_objects as go
 
     figures = study.figures()
-    assert {"history", "confusion", "winner-curves", "filters"} <= figures.keys()
+    assert {"history", "confusion", "curves", "filters"} <= figures.keys()
     assert all(isinstance(figure, go.Figure) for figure in figures.values())
 
 

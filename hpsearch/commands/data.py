@@ -94,8 +94,8 @@ def data_show(
         spec = _spec_of(study, home, storage)
         _check_same(spec, name)
         info, training = spec.dataset, spec.training
-    if output is not None and not os.path.isdir(output):  # no error, however long the name
-        raise UserError(f"{output}: there is no such folder")
+    if output is not None and os.path.isfile(output):  # no error, however long the name
+        raise UserError(f"{output} is a file, not a folder")
     folder = output or Home(home).reports
     ensure_files(info, data_dir=data_dir)
     images, labels = read_train(info, data_dir=data_dir)

@@ -59,8 +59,10 @@ def report(
         contents = read_contents(record, home=place, data_dir=data_dir, images=numbers)
     drawn = [figure for figure in contents.figures if isinstance(figure, StudyFigure)]
     files = draw_files(drawn, image_format=format_) if figures is not None else {}
-    is_set = isinstance(contents, SetContents)
-    page = render_set_page(contents) if is_set else render_study_page(contents)
+    if isinstance(contents, SetContents):
+        page = render_set_page(contents)
+    else:
+        page = render_study_page(contents)
     path = output or place.report(study)
     _write_page(path, page)
     typer.echo(f"report: {path}")

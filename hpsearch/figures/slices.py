@@ -28,9 +28,19 @@ def plot_slices(info: ParametersInfo, snapshot: Snapshot, *, columns: int = 4) -
     figure.update_traces(marker={"colorscale": POINT_SCALE, "size": 7, "colorbar": colorbar})
     for trace in figure.data:  # the study in memory has numbers of its own
         trace.marker.color = [info.trials[place].number for place in trace.marker.color]
+    for axis in figure.select_xaxes({"type": "category"}):
+        axis.categoryarray = _in_order(list(axis.categoryarray))
     rows = -(-len(info.names) // columns)
     _arrange(figure, count=len(info.names), rows=rows, columns=min(columns, len(info.names)))
     return themed(figure, height=40 + _ROW * rows, legend=False)
+
+
+def _in_order(labels: list[str]) -> list[str]:
+    """Choices by their values if all are numbers, else as the study file has them."""
+    try:
+        return sorted(labels, key=float)
+    except ValueError:
+        return labels
 
 
 def _arrange(figure: go.Figure, *, count: int, rows: int, columns: int) -> None:

@@ -147,7 +147,7 @@ def results_table(
         ("difference", [_signed(row.test_loss_difference) for row in rows]),
         ("published parameters", [_count(row.published_parameters) for row in rows]),
         ("parameters", [_count(row.parameters) for row in rows]),
-        ("seeds", [f"{row.seeds} of {row.seeds_wanted}" for row in rows]),
+        ("seeds", [f"{row.seeds} of {max(row.seeds, row.seeds_wanted)}" for row in rows]),
         ("epochs", ["" if row.epochs is None else round(row.epochs, 1) for row in rows]),
         ("train s", [_seconds(row.train_seconds) for row in rows]),
         ("not tested", [row.not_tested for row in rows]),
