@@ -1,9 +1,12 @@
 """parameters, parallel, slices and importances: what is drawn of the complete trials."""
 
 import math
+from typing import Any
 
 import pytest
 from made_snapshots import COMPLETE, made_snapshot, made_trial
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import create_trial
 
 from hpsearch.figures.figure import NoFigure, StudyFigure
 from hpsearch.figures.importances import get_importances_info, importances_figure
@@ -57,6 +60,22 @@ def test_the_lines_of_the_parallel_coordinates_are_coloured_by_value_the_best_on
     assert lines[0].line.color == f"rgb{rgb(BLUE)}"
     assert lines[2].line.color == f"rgb{rgb(VERMILLION)}"
     assert figure.rows[1] == (4, 0.9, 32, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("choices", "order"), [((128, 16, 64), ("16", "64", "128")), (("sgd", "adam"), ("sgd", "adam"))]
+)
+def test_choices_of_numbers_are_drawn_by_size_and_others_as_given(
+    choices: tuple[Any, ...], order: tuple[str, ...]
+) -> None:
+    trials = []
+    for number, choice in enumerate(choices):
+        params, domains = {"p": choice}, {"p": CategoricalDistribution(choices)}
+        trials.append(create_trial(value=0.5, params=params, distributions=domains))
+        trials[-1].number = number
+    figure = slices_figure(made_snapshot(trials))
+    assert isinstance(figure, StudyFigure)
+    assert tuple(figure.plot.layout.xaxis.categoryarray) == order
 
 
 def test_the_slices_are_coloured_by_the_study_s_own_numbers() -> None:

@@ -116,6 +116,7 @@ def test_what_decides_its_numbers_may_not(path: str, value: Any, difference: str
             8,
             r"configurations.small: dense.unit: unknown key \(did you mean dense.units\?\)",
         ),
+        ("configurations__again", {"model": "mlp"}, "configurations.again: is the same as 'small'"),
         ("shared__dense.unit", 8, "unknown key"),
         ("configurations__small__dropout", 2.0, "configurations.small: dropout: 2.0 is not"),
         ("configurations__CNN__conv.padding", "valid", None),
