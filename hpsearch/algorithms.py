@@ -7,17 +7,15 @@ and `n_warmup_steps = 3` judges none before its third.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from hpsearch.frozen import Frozen
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Tpe(_Settings):
+class Tpe(Frozen):
     """Tree-structured Parzen estimator."""
 
     name: Literal["tpe"] = "tpe"
@@ -28,19 +26,19 @@ class Tpe(_Settings):
     constant_liar: bool = True  # keeps parallel workers from the same corner
 
 
-class Random(_Settings):
+class Random(Frozen):
     """Independent uniform sampling."""
 
     name: Literal["random"] = "random"
 
 
-class Grid(_Settings):
+class Grid(Frozen):
     """Every combination of a finite space once, in an order shuffled by the study's seed."""
 
     name: Literal["grid"] = "grid"
 
 
-class Qmc(_Settings):
+class Qmc(Frozen):
     """Quasi-Monte Carlo: a low-discrepancy sequence."""
 
     name: Literal["qmc"] = "qmc"
@@ -48,7 +46,7 @@ class Qmc(_Settings):
     scramble: bool = True
 
 
-class Gp(_Settings):
+class Gp(Frozen):
     """Bayesian optimisation with a Gaussian process."""
 
     name: Literal["gp"] = "gp"
@@ -56,7 +54,7 @@ class Gp(_Settings):
     deterministic_objective: bool = False
 
 
-class CmaEs(_Settings):
+class CmaEs(Frozen):
     """Covariance matrix adaptation; choices and conditional parameters are sampled at random."""
 
     name: Literal["cmaes"] = "cmaes"
@@ -66,13 +64,13 @@ class CmaEs(_Settings):
     consider_pruned_trials: bool = False
 
 
-class NoPruner(_Settings):
+class NoPruner(Frozen):
     """Every trial runs until its early stopping or its last epoch."""
 
     name: Literal["none"] = "none"
 
 
-class Median(_Settings):
+class Median(Frozen):
     """Prunes a trial whose best so far is worse than the median of the others at the same epoch."""
 
     name: Literal["median"] = "median"
@@ -89,7 +87,7 @@ class Percentile(Median):
     percentile: Annotated[float, Field(ge=0, le=100)] = 25.0
 
 
-class Halving(_Settings):
+class Halving(Frozen):
     """Asynchronous successive halving: at each rung the best 1 of `reduction_factor` go on.
 
     Rungs are the epochs min_resource, and each reduction_factor times the one before; those after
@@ -104,7 +102,7 @@ class Halving(_Settings):
     bootstrap_count: Count = 0
 
 
-class Hyperband(_Settings):
+class Hyperband(Frozen):
     """Several successive halvings, from one that prunes early to one that hardly prunes."""
 
     name: Literal["hyperband"] = "hyperband"
@@ -119,7 +117,7 @@ Wrapped = Annotated[
 ]
 
 
-class Patient(_Settings):
+class Patient(Frozen):
     """Lets `wrapped` prune only after `patience` epochs that were worse than the best before."""
 
     name: Literal["patient"] = "patient"

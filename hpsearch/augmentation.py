@@ -7,8 +7,9 @@ searched in `[space]`, or given to one configuration of a fixed set.
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from hpsearch.frozen import Frozen
 from hpsearch.space import Scalar
 
 PREFIX = "augmentation."
@@ -16,10 +17,8 @@ PREFIX = "augmentation."
 _Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class Augmentation(BaseModel):
+class Augmentation(Frozen):
     """Random changes, drawn anew for each image and epoch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     shift: Annotated[int, Field(ge=0, le=1_024)] = 0  # pixels at most, in each direction
     horizontal_flip: _Probability = 0.0

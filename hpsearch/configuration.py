@@ -2,8 +2,7 @@
 
 `resolve` turns the flat names of a study file (`conv.2.filters`, `dropout`) into a `Configuration`.
 Two sets of names that train the same network the same way give equal configurations: values without
-effect (momentum under Adam, units of absent layers) are not part of one. Shapes are computed here,
-in plain integers, so that an impossible network is refused before PyTorch is imported.
+effect (momentum under Adam, units of absent layers) are not part of one.
 """
 
 import hashlib
@@ -11,72 +10,24 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from hpsearch.architecture import ConvLayer, DenseLayer, Network
 from hpsearch.augmentation import AUGMENTATION_DEFAULTS, Augmentation, augmentation_of
 from hpsearch.errors import InfeasibleConfigurationError
+from hpsearch.frozen import Frozen
 from hpsearch.ownmodel import OwnNetwork, is_own, is_own_parameter, own_network
 from hpsearch.space import Scalar
 
-Padding = Literal["same", "valid"]
 
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ConvLayer(_Frozen):
-    """A convolution, its activation and the pooling after it."""
-
-    filters: Annotated[int, Field(ge=1, le=65_536)] = 32
-    kernel: Annotated[int, Field(ge=1, le=1_024)] = 3
-    stride: Annotated[int, Field(ge=1, le=1_024)] = 1
-    padding: Padding = "same"  # as Keras pads: the output has ceil(size / stride) pixels
-    pool: Literal["max", "average", "none"] = "max"
-    pool_size: Annotated[int, Field(ge=1, le=1_024)] = 2  # the window and its stride
-    pool_padding: Padding = "same"  # same: 7 pools to 4; valid: 7 pools to 3
-
-    def output_size(self, size: int) -> int:
-        """Pixels along one side after convolution and pooling; below 1 if nothing is left."""
-        size = window_steps(size, self.kernel, self.stride, self.padding)
-        if self.pool != "none":
-            size = window_steps(size, self.pool_size, self.pool_size, self.pool_padding)
-        return size
-
-
-class DenseLayer(_Frozen):
-    """A fully connected hidden layer, and the dropout before it."""
-
-    units: Annotated[int, Field(ge=1, le=1_048_576)] = 128
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-
-class OutputLayer(_Frozen):
-    """The last layer, one unit a class; softmax is part of the loss."""
-
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    batch_norm: bool = False
-
-
-class Network(_Frozen):
-    """The architecture: convolutions (none in an MLP), hidden layers, output."""
-
-    conv: tuple[ConvLayer, ...] = ()
-    dense: tuple[DenseLayer, ...] = ()
-    output: OutputLayer = OutputLayer()
-    activation: Literal["relu", "sigmoid", "tanh"] = "relu"
-    batch_norm: bool = False  # before every activation
-    initializer: Literal["glorot_uniform", "he_uniform"] = "glorot_uniform"  # biases start at 0
-
-
-class Adam(_Frozen):
+class Adam(Frozen):
     """Adam with PyTorch's betas (0.9, 0.999)."""
 
     name: Literal["adam"] = "adam"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
-class Sgd(_Frozen):
+class Sgd(Frozen):
     """Stochastic gradient descent."""
 
     name: Literal["sgd"] = "sgd"
@@ -85,7 +36,7 @@ class Sgd(_Frozen):
     nesterov: bool = False
 
 
-class Schedule(_Frozen):
+class Schedule(Frozen):
     """How the learning rate changes from step to step; see `training.schedules`."""
 
     name: Literal["constant", "inverse_time", "cosine", "one_cycle"] = "constant"
@@ -93,7 +44,7 @@ class Schedule(_Frozen):
     decay_rate: Annotated[float, Field(ge=0)] | None = None
 
 
-class Configuration(_Frozen):
+class Configuration(Frozen):
     """One trial's network and how it is trained: hashable, comparable, printable."""
 
     network: Network | OwnNetwork
@@ -284,32 +235,3 @@ def _schedule(given: Mapping[str, Scalar]) -> dict[str, Scalar]:
         settings["decay_steps"] = _as_float(given["decay_steps"])
         settings["decay_rate"] = _as_float(given["decay_rate"])
     return settings
-
-
-def window_steps(size: int, window: int, stride: int, padding: Padding) -> int:
-    """Positions of a sliding window along one side."""
-    if padding == "same":
-        return -(-size // stride)
-    return (size - window) // stride + 1
-
-
-def feature_map_sizes(
-    network: Network | OwnNetwork, *, image_shape: tuple[int, int, int]
-) -> list[tuple[int, int]]:
-    """Height and width after each convolutional layer; of an own network nothing is known.
-
-    Raises:
-        InfeasibleConfigurationError: a layer leaves no pixel.
-    """
-    if isinstance(network, OwnNetwork):
-        return []
-    _, height, width = image_shape
-    sizes = []
-    for number, layer in enumerate(network.conv, start=1):
-        before = f"{height} x {width}"
-        height, width = layer.output_size(height), layer.output_size(width)
-        if height < 1 or width < 1:
-            message = f"conv layer {number} leaves no pixel of {before}"
-            raise InfeasibleConfigurationError(message)
-        sizes.append((height, width))
-    return sizes

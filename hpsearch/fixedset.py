@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpsearch.configuration import Configuration, feature_map_sizes, is_allowed, resolve
+from hpsearch.architecture import feature_map_sizes
+from hpsearch.configuration import Configuration, is_allowed, resolve
 from hpsearch.entries import flatten, normalize
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.mistakes import MistakeError, wanted, written

@@ -19,8 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
+from hpsearch.architecture import Network
 from hpsearch.catalogue import DatasetInfo, dataset_of
-from hpsearch.configuration import Configuration, Network
+from hpsearch.configuration import Configuration
 from hpsearch.data.files import Images, Labels
 from hpsearch.data.tensors import scale_pixels
 from hpsearch.data.training_set import find_validation_set

@@ -10,9 +10,8 @@ import keyword
 import re
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
-
 from hpsearch.errors import InfeasibleConfigurationError
+from hpsearch.frozen import Frozen
 from hpsearch.space import Scalar
 
 WORDS = "package.module:function"  # how such a model is written, for people
@@ -22,10 +21,8 @@ _PARAMETER = re.compile(r"([^\W\d]\w*)(?:\.([1-9]\d{0,2}))?")
 _RESERVED = frozenset(["image_shape", "num_classes"])  # what the function is given anyway
 
 
-class OwnNetwork(BaseModel):
+class OwnNetwork(Frozen):
     """What the user's function is asked for: hashable, comparable, printable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     function: str  # module.path:name
     parameters: tuple[tuple[str, Scalar | tuple[Scalar, ...]], ...] = ()  # sorted by name

@@ -10,16 +10,9 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from hpsearch.architecture import ConvLayer, feature_map_sizes
 from hpsearch.augmentation import PREFIX
-from hpsearch.configuration import (
-    DEFAULTS,
-    MAX_LAYERS,
-    ConvLayer,
-    feature_map_sizes,
-    is_common,
-    layer_of,
-    resolve,
-)
+from hpsearch.configuration import DEFAULTS, MAX_LAYERS, is_common, layer_of, resolve
 from hpsearch.entries import Entry, parse_entry
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.mistakes import MistakeError, wanted, written

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.architecture import feature_map_sizes
 from hpsearch.catalogue import FOUND, DatasetInfo
-from hpsearch.configuration import Configuration, feature_map_sizes, resolve
+from hpsearch.configuration import Configuration, resolve
 from hpsearch.entries import flatten
 from hpsearch.fixedset import CONFIGURATION, SEED, NamedConfiguration
 from hpsearch.ownmodel import OwnNetwork

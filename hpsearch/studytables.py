@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from hpsearch.algorithms import (
     PRUNERS,
@@ -21,6 +21,7 @@ from hpsearch.algorithms import (
 from hpsearch.catalogue import Channels
 from hpsearch.configuration import TRAINING_NAMES
 from hpsearch.durations import parse_duration
+from hpsearch.frozen import Frozen
 from hpsearch.mistakes import MistakeError, UnknownKeyError, nearest, wanted, written
 from hpsearch.ownmodel import WORDS, is_own
 from hpsearch.records import Objective
@@ -33,16 +34,10 @@ _Accuracy = Annotated[float, Field(ge=0, le=1)]
 _Loss = Annotated[float, Field(ge=0)]
 
 
-class Table(BaseModel):
-    """One table of a file: frozen, nothing unknown in it, no type bent into another."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+AnyTable = TypeVar("AnyTable", bound=Frozen)
 
 
-AnyTable = TypeVar("AnyTable", bound=Table)
-
-
-class EarlyStopping(Table):
+class EarlyStopping(Frozen):
     """Stop after `patience` epochs without an improvement of `monitor` by more than `min_delta`."""
 
     monitor: Objective = "val_loss"
@@ -50,7 +45,7 @@ class EarlyStopping(Table):
     min_delta: Annotated[float, Field(ge=0)] = 0.0
 
 
-class Training(Table):
+class Training(Frozen):
     """The protocol that every trial of a study shares."""
 
     epochs: Positive = 100  # at most
@@ -64,7 +59,7 @@ class Training(Table):
 _Side = Annotated[int, Field(ge=1, le=4096)]  # pixels
 
 
-class OwnImages(Table):
+class OwnImages(Frozen):
     """How a data set of one's own is brought to the networks' input; `[data]` in the file."""
 
     size: tuple[_Side, _Side] | None = None  # height and width; None: as they are, all the same
@@ -87,7 +82,7 @@ def _in_seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
-class Search(Table):
+class Search(Frozen):
     """How configurations are proposed, how trials are pruned, and how many there are."""
 
     sampler: Sampler = Tpe()
@@ -104,7 +99,7 @@ class Search(Table):
         return {"name": value} if isinstance(value, str) else value
 
 
-class Final(Table):
+class Final(Frozen):
     """How the winner is chosen and retrained after the search."""
 
     finalists: Positive = 3  # how many of the best are trained again with fresh seeds
@@ -112,7 +107,7 @@ class Final(Table):
     train_on: Literal["train", "train+validation"] = "train+validation"
 
 
-class FixedSet(Table):
+class FixedSet(Frozen):
     """How each configuration of a set is trained and tested; nothing is searched."""
 
     seeds: Positive = 3  # networks a configuration
@@ -122,7 +117,7 @@ class FixedSet(Table):
     _seconds = field_validator("trial_timeout", mode="before")(_in_seconds)
 
 
-class PublishedResult(Table):
+class PublishedResult(Frozen):
     """What a document says of one configuration, to be shown beside ours."""
 
     test_accuracy: _Accuracy | None = None
@@ -130,7 +125,7 @@ class PublishedResult(Table):
     parameters: Positive | None = None  # trainable ones
 
 
-class PublishedTrial(Table):
+class PublishedTrial(Frozen):
     """A row of a document's own top table."""
 
     params: dict[str, Scalar]
@@ -142,11 +137,11 @@ class PublishedTrial(Table):
     duration_s: Annotated[float, Field(gt=0)]
 
 
-class PublishedSearch(Table):
+class PublishedSearch(Frozen):
     """What a document says of a search: its winner's test result, its top table."""
 
     test_accuracy: _Accuracy | None = None
-    top: list[PublishedTrial] = []
+    top: list[PublishedTrial] = Field(default_factory=list)
 
 
 def _known_model(value: object) -> object:
@@ -158,7 +153,7 @@ def _known_model(value: object) -> object:
 Model = Annotated[str, BeforeValidator(_known_model)]
 
 
-class Document(Table):
+class Document(Frozen):
     """A whole file, but for its space and configurations."""
 
     description: str = ""
@@ -211,7 +206,7 @@ def check_table(
 
 
 def _first_mistake(
-    error: ValidationError, table: type[Table], at: str, also: Sequence[str]
+    error: ValidationError, table: type[Frozen], at: str, also: Sequence[str]
 ) -> MistakeError:
     errors = error.errors()
     # a misspelt key is also a missing one: name what was written
@@ -239,7 +234,7 @@ def _first_mistake(
     return MistakeError(key, f"{written(given)} is not allowed; {wanted(error)}")
 
 
-def _allowed_beside(path: list[str], table: type[Table], also: Sequence[str]) -> list[str]:
+def _allowed_beside(path: list[str], table: type[Frozen], also: Sequence[str]) -> list[str]:
     """The names allowed in the table in which the last part of `path` stands."""
     schema = table.model_json_schema()
     parents = path[:-1]

@@ -9,18 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hpsearch.architecture import ConvLayer, DenseLayer, Network, OutputLayer, feature_map_sizes
 from hpsearch.configuration import (
     DEFAULTS,
     Adam,
     Configuration,
-    ConvLayer,
-    DenseLayer,
-    Network,
-    OutputLayer,
     Schedule,
     Sgd,
     allowed_names,
-    feature_map_sizes,
     is_allowed,
     layer_of,
     resolve,

@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "commandline",
         "durations",
         "errors",
+        "frozen",
         "space",
         "records",
         "mistakes",
@@ -27,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "algorithms",
+        "architecture",
         "augmentation",
         "catalogue",
         "commandline",

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hpsearch.configuration import ConvLayer, Network, feature_map_sizes, resolve
+from hpsearch.architecture import ConvLayer, Network, feature_map_sizes
+from hpsearch.configuration import resolve
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.models.layer_table import layer_table
 from hpsearch.models.network import build_network, num_parameters

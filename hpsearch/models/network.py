@@ -10,13 +10,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from hpsearch.configuration import (
-    ConvLayer,
-    Network,
-    Padding,
-    feature_map_sizes,
-    window_steps,
-)
+from hpsearch.architecture import ConvLayer, Network, Padding, feature_map_sizes, window_steps
 from hpsearch.models.dropout import Dropout
 from hpsearch.models.own import build_own_network
 from hpsearch.ownmodel import OwnNetwork
