@@ -11,7 +11,6 @@ everything finished is recorded, and `run` carries on.
 """
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -21,14 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from hpsearch.dispatcher import TrialOutcome
 from hpsearch.errors import DataError, InterruptedRunError, StudyFileError, UserError
 from hpsearch.home import Home
 from hpsearch.interruption import Interruption
 from hpsearch.mistakes import MistakeError
-from hpsearch.pictures import Preparation, Unreadable, find_pictures, prepare, read_pictures
-from hpsearch.progress import open_progress
-from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.pictures import prepare_all
+from hpsearch.progress import QuietProgress, open_progress
 from hpsearch.report.configurations import configuration_rows
 from hpsearch.report.status import StudyStatus, stored_spec, study_status
 from hpsearch.report.top import top_rows
@@ -203,7 +200,7 @@ class Study:
         view = (
             open_progress(Console(stderr=True), objective=self.spec.objective, heading="")
             if progress
-            else nullcontext(_Quiet())
+            else nullcontext(QuietProgress())
         )
         try:
             with view as observer:
@@ -312,7 +309,7 @@ class Study:
             with self._record() as record:
                 trained_on = find_training_images(record, home=self.home, data_dir=self.data_dir)
         how = prepare_for(classifier, trained_on, invert=invert, crop=crop)
-        answers = classify_all(classifier, _pictures(images, how))
+        answers = classify_all(classifier, prepare_all(images, how))
         for picture in answers.unreadable:
             raise DataError(f"{picture.image}: {picture.reason}")
         return answers.predictions
@@ -355,33 +352,6 @@ class Study:
         )
 
 
-class _Quiet:
-    """An observer that says only what its user should know, as warnings."""
-
-    def phase(
-        self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
-    ) -> None:
-        pass
-
-    def started(self, key: TrainingKey, *, max_epochs: int) -> None:
-        pass
-
-    def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
-        pass
-
-    def warned(self, key: TrainingKey, *, reason: str) -> None:
-        warnings.warn(f"trial {key.trial}: {reason}", stacklevel=2)
-
-    def remark(self, text: str) -> None:
-        warnings.warn(text, stacklevel=2)
-
-    def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
-        pass
-
-    def tick(self) -> None:
-        pass
-
-
 def _places(
     home: str | Path | None, storage: str | None, data_dir: str | Path | None
 ) -> tuple[Home, str, Path]:
@@ -396,26 +366,3 @@ def _flat(row: Row) -> Row:
     params = row.pop("params")
     first = {name: row.pop(name) for name in ("rank", "trial") if name in row}
     return {**first, **params, **row}
-
-
-def _pictures(
-    images: "Iterable[str | Path | Image | NDArray[np.uint8]]", how: Preparation
-) -> "Iterator[tuple[str, NDArray[np.uint8] | Unreadable]]":
-    """Every image brought to the network's input; those without a file are called by number."""
-    for number, image in enumerate([images] if isinstance(images, str | Path) else images):
-        if isinstance(image, str | Path):
-            yield from read_pictures(find_pictures([str(image)]), how)
-        else:
-            yield str(number), prepare(_as_image(image), how)
-
-
-def _as_image(image: "Image | NDArray[np.uint8]") -> "Image":
-    from PIL import Image
-
-    if isinstance(image, Image.Image):
-        return image
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or not image.size:
-        raise DataError("an image is a file, a Pillow image, or an array of 8-bit levels (uint8)")
-    if image.ndim != 2 and not (image.ndim == 3 and image.shape[2] in (3, 4)):
-        raise DataError(f"an array of shape {image.shape} is no image; (H, W) or (H, W, 3) is")
-    return Image.fromarray(image)

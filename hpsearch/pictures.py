@@ -146,6 +146,27 @@ def prepare(image: Image.Image, how: Preparation) -> Images:
     return to_pixels(flat, shape=how.image_shape)
 
 
+def prepare_all(
+    images: Iterable[str | Path | Image.Image | NDArray[np.uint8]], how: Preparation
+) -> Iterator[tuple[str, Images | Unreadable]]:
+    """Every image brought to the network's input; those without a file are called by number."""
+    for number, image in enumerate([images] if isinstance(images, str | Path) else images):
+        if isinstance(image, str | Path):
+            yield from read_pictures(find_pictures([str(image)]), how)
+        else:
+            yield str(number), prepare(_as_image(image), how)
+
+
+def _as_image(image: Image.Image | NDArray[np.uint8]) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return image
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or not image.size:
+        raise DataError("an image is a file, a Pillow image, or an array of 8-bit levels (uint8)")
+    if image.ndim != 2 and not (image.ndim == 3 and image.shape[2] in (3, 4)):
+        raise DataError(f"an array of shape {image.shape} is no image; (H, W) or (H, W, 3) is")
+    return Image.fromarray(image)
+
+
 def border_level(pixels: NDArray[np.uint8]) -> tuple[int, ...]:
     """The median of the outermost pixels, by channel; pixels are (H, W) or (H, W, 3)."""
     levels = pixels.reshape(*pixels.shape[:2], -1)

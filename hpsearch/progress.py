@@ -1,9 +1,11 @@
 """How a run looks while it goes on: a live view in a terminal, one line a finished trial elsewhere.
 
-Both are `dispatcher.Observer`s and write to stderr, so that stdout holds the result alone.
+Within a program nothing, unless it is asked for. All are `dispatcher.Observer`s; both views write to
+stderr, so that stdout holds the result alone.
 """
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -204,6 +206,33 @@ class LiveProgress:
         for key, running in state.running.items():
             table.add_row(_label(key), *_figures(running))
         return Group(heading, table)
+
+
+class QuietProgress:
+    """Nothing but what a program's user should know, as warnings."""
+
+    def phase(
+        self, title: str, *, done: int, total: int, best: tuple[int, float] | None = None
+    ) -> None:
+        pass
+
+    def started(self, key: TrainingKey, *, max_epochs: int) -> None:
+        pass
+
+    def epoch(self, key: TrainingKey, metrics: EpochMetrics) -> None:
+        pass
+
+    def warned(self, key: TrainingKey, *, reason: str) -> None:
+        warnings.warn(f"trial {key.trial}: {reason}", stacklevel=2)
+
+    def remark(self, text: str) -> None:
+        warnings.warn(text, stacklevel=2)
+
+    def ended(self, key: TrainingKey, *, outcome: TrialOutcome, detail: str) -> None:
+        pass
+
+    def tick(self) -> None:
+        pass
 
 
 def _figures(running: _Running) -> tuple[str, str, str, str]:

@@ -63,7 +63,8 @@ def test_the_lines_of_the_parallel_coordinates_are_coloured_by_value_the_best_on
 
 
 @pytest.mark.parametrize(
-    ("choices", "order"), [((128, 16, 64), ("16", "64", "128")), (("sgd", "adam"), ("'sgd'", "'adam'"))]
+    ("choices", "order"),
+    [((128, 16, 64), ("16", "64", "128")), (("sgd", "adam"), ("'sgd'", "'adam'"))],
 )
 def test_choices_of_numbers_are_drawn_by_size_and_others_as_given(
     choices: tuple[Any, ...], order: tuple[str, ...]

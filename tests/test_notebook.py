@@ -180,7 +180,7 @@ def test_a_stop_button_ends_a_run_and_the_next_carries_on(
 
     study = Study.from_tables(TABLES, name="stopped", home=tmp_path)
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("hpsearch.notebook._Quiet", Stopping)
+    monkeypatch.setattr("hpsearch.notebook.QuietProgress", Stopping)
     carry_on = re.escape(f"hpsearch.Study.open('stopped', home='{tmp_path}').run(trials=3)")
     with pytest.raises(InterruptedRunError, match=f"to carry on: {carry_on}$"):
         study.run(trials=3, workers=0)
