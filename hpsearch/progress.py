@@ -1,7 +1,7 @@
 """How a run looks while it goes on: a live view in a terminal, one line a finished trial elsewhere.
 
-Within a program nothing, unless it is asked for. All are `dispatcher.Observer`s; both views write to
-stderr, so that stdout holds the result alone.
+Within a program nothing, unless it is asked for. All are `dispatcher.Observer`s; both views write
+to stderr, so that stdout holds the result alone.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic; what it measures is not tested here."""
+"""The benchmark's own arithmetic; of what it measures, that it measures at all."""
 
 import sys
 import time
@@ -32,7 +32,7 @@ from benchmarks.limit import flops_per_image
 from benchmarks.reference import REFERENCE, Model
 from benchmarks.replay import ReplayExecutor
 from benchmarks.target import TARGET, Outcome, Targets
-from benchmarks.throughput import epochs_per_s
+from benchmarks.throughput import _our_images_per_s, epochs_per_s
 from made_data import prepare_digits
 from made_plans import make_plan
 from rich.console import Console
@@ -203,6 +203,15 @@ def test_what_cannot_be_measured_is_refused_at_once(
 
 def test_the_last_line_is_the_result() -> None:
     assert run_json(["sh", "-c", "echo chatter; echo '{\"a\": 1}'"], timeout_s=9) == {"a": 1}
+
+
+def test_each_repeat_trains_its_own_images(data_dir: Path, tmp_path: Path) -> None:
+    setting = Setting(
+        Path(sys.executable), data_dir, tmp_path, "cpu", 2, 1, repeats=2, quick=True, trial_images=9
+    )
+    assert all(_our_images_per_s(setting, "mlp", seconds=0.1) > 0 for _ in range(2))
+    folders = {path for path in tmp_path.iterdir() if path.name != "cache"}
+    assert len(folders) == 2, "none finds the checkpoints of the one before"
 
 
 def test_a_workers_pace_is_that_of_its_whole_epochs_since_all_are_warm() -> None:
