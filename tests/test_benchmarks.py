@@ -27,8 +27,9 @@ from benchmarks.curves import (
 )
 from benchmarks.footprint import Footprint
 from benchmarks.growth import Growth, GrowthAt
-from benchmarks.imageless import NO_IMAGES
+from benchmarks.imageless import NO_IMAGES, open_imageless
 from benchmarks.limit import flops_per_image
+from benchmarks.made_trials import make_trials, write_trials
 from benchmarks.reference import REFERENCE, Model
 from benchmarks.replay import ReplayExecutor
 from benchmarks.target import TARGET, Outcome, Targets
@@ -41,7 +42,9 @@ from typer.testing import CliRunner
 from hpsearch import algorithms
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.messages import EpochFinished, Task, TrainingFinished
+from hpsearch.home import Home
 from hpsearch.records import TrainingKey
+from hpsearch.report.status import study_status
 
 
 def made_table(*, good: int, length: int = 4) -> Table:
@@ -297,6 +300,15 @@ def shown(show: Callable[[Console, Any], None], result: object) -> tuple[list[li
     text = console.file.getvalue()
     rows = [line.strip("│┃").replace("┃", "│").split("│") for line in text.splitlines()]
     return [[cell.strip() for cell in row] for row in rows if len(row) > 1], text
+
+
+def test_a_made_study_is_one_that_the_commands_can_show(tmp_path: Path) -> None:
+    spec = mlp_study()
+    with open_imageless(Home(tmp_path), spec) as record:
+        write_trials(record, list(make_trials(spec, num_finished=20, num_running=2)))
+        status = study_status(record, home=Home(tmp_path))
+    assert status.trials.running == 2
+    assert status.trials.complete + status.trials.pruned == 20
 
 
 def test_growth_is_shown_in_a_column_for_each_size_with_units() -> None:
