@@ -37,6 +37,7 @@ from benchmarks.throughput import _our_images_per_s, epochs_per_s
 from made_data import prepare_digits
 from made_plans import make_plan
 from rich.console import Console
+from small_studies import stored
 from typer.testing import CliRunner
 
 from hpsearch import algorithms
@@ -306,6 +307,7 @@ def test_a_made_study_is_one_that_the_commands_can_show(tmp_path: Path) -> None:
     spec = mlp_study()
     with open_imageless(Home(tmp_path), spec) as record:
         write_trials(record, list(make_trials(spec, num_finished=20, num_running=2)))
+    with stored(Home(tmp_path), spec.name) as record:
         status = study_status(record, home=Home(tmp_path))
     assert status.trials.running == 2
     assert status.trials.complete + status.trials.pruned == 20
