@@ -11,6 +11,7 @@ import typer
 
 from hpsearch.errors import UserError
 from hpsearch.home import atomic_path
+from hpsearch.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +50,11 @@ def print_csv(text: str, *, to: str) -> None:
         sys.stdout.write(text)
     else:
         write_text(Path(to), text)
+
+
+def tell(text: str) -> None:
+    """One line of a result on stdout, say where a file is, without control characters."""
+    typer.echo(one_line(text))
 
 
 def say(line: str) -> None:

@@ -10,12 +10,21 @@ import pytest
 from browsers import chromium
 from command_line import SMALL, CommandLine
 from databases import KINDS, home_of
+from hypothesis import HealthCheck, settings
 
 from hpsearch import cli
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# a busy machine is no failure; what a test's folder keeps from one example to the next is meant
+settings.register_profile(
+    "hpsearch",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("hpsearch")
 
 DATA_DIR = os.environ.get("HPSEARCH_DATA")
 

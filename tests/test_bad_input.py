@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from full_study import FULL
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_studies import FakeExecutor, bench, small_study, trained
 
@@ -721,7 +721,6 @@ def test_an_address_that_is_not_free_is_refused(place: Path, host: str) -> None:
         (*STATUS, "--home", "{}"),
         (*STATUS, "--storage", "sqlite:///{}"),
         (*TOP, "--csv", "{}/top.csv"),
-        ("data", "show", "digits", "-o", "{}/x.png"),
     ],
     ids=" ".join,
 )
@@ -735,6 +734,12 @@ def test_no_control_character_of_an_argument_reaches_the_terminal(
     assert answer.status == 2
     assert answer.err.startswith("error: ")
     assert answer.err.removesuffix("\n").isprintable()
+
+
+def test_no_control_character_of_a_path_reaches_the_terminal(place: Path) -> None:
+    out = call("data", "show", "digits", "-o", f"odd {CLEAR}{BACKWARDS}").out
+    assert "by-class.png" in out
+    assert out.replace("\n", "").isprintable()
 
 
 def test_no_control_character_of_a_description_reaches_the_terminal(place: Path) -> None:
@@ -751,10 +756,8 @@ def test_no_control_character_of_a_description_reaches_the_terminal(place: Path)
 
 DOCUMENT = tomllib.loads(FULL)
 in_a_folder = settings(
-    deadline=None,
     derandomize=True,
     max_examples=100,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

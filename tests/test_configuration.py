@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -181,21 +181,18 @@ few_values = st.fixed_dictionaries(
 
 
 @given(few_values, few_values)
-@settings(deadline=None)
 def test_fingerprints_are_equal_exactly_when_configurations_are(one: Values, other: Values) -> None:
     first, second = resolve(one, model="cnn"), resolve(other, model="cnn")
     assert (first.fingerprint == second.fingerprint) == (first == second)
 
 
 @given(few_values, st.data())
-@settings(deadline=None)
 def test_the_order_of_the_values_does_not_matter(values: Values, data: st.DataObject) -> None:
     shuffled = dict(data.draw(st.permutations(list(values.items()))))
     assert resolve(shuffled, model="cnn").fingerprint == resolve(values, model="cnn").fingerprint
 
 
 @given(few_values)
-@settings(deadline=None)
 def test_a_configuration_survives_json(values: Values) -> None:
     configuration = resolve(values, model="cnn")
     again = Configuration.model_validate_json(configuration.model_dump_json())
@@ -275,7 +272,6 @@ def test_feature_maps_shrink_as_in_the_write_ups(layers: list[ConvLayer], sizes:
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 4))
-@settings(deadline=None)
 def test_a_valid_convolution_has_pytorchs_size(size: int, kernel: int, stride: int) -> None:
     layer = ConvLayer(kernel=kernel, stride=stride, padding="valid", pool="none")
     if kernel > size:
@@ -287,7 +283,6 @@ def test_a_valid_convolution_has_pytorchs_size(size: int, kernel: int, stride: i
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.sampled_from(["same", "valid"]))
-@settings(deadline=None)
 def test_pooling_has_pytorchs_size(size: int, window: int, padding: str) -> None:
     assume(padding == "same" or window <= size)
     layer = ConvLayer(pool_size=window, pool_padding=padding)
@@ -296,7 +291,6 @@ def test_pooling_has_pytorchs_size(size: int, window: int, padding: str) -> None
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 9))
-@settings(deadline=None)
 def test_same_padding_never_shrinks_an_image_to_nothing(
     size: int, kernel: int, stride: int
 ) -> None:

@@ -25,7 +25,7 @@ def prepare(data_dir: Path, training: Training | None = None) -> TrainingSet:
     return prepare_training_set(TINY, protocol, data_dir=data_dir, cache=data_dir / "cache")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     validation=st.floats(0.05, 0.6),

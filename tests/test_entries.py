@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpsearch.entries import Entry, flatten, parse_entry
@@ -139,7 +139,6 @@ trees = st.recursive(
 
 
 @given(trees)
-@settings(deadline=None)
 def test_flattening_keeps_every_value_under_its_dotted_path(tree: object) -> None:
     def leaf(path: list[str]) -> object:
         found: object = {"root": tree}
@@ -164,7 +163,6 @@ def test_a_range_of_more_steps_than_numbers_is_refused() -> None:
     st.none() | st.floats(-1, 0) | st.floats(1e-6, 1),
     st.none() | st.booleans(),
 )
-@settings(deadline=None)
 def test_a_range_is_accepted_exactly_when_it_makes_sense(
     low: float, high: float, step: float | None, log: bool | None
 ) -> None:

@@ -28,7 +28,7 @@ def test_by_hand_four_images_of_which_one_is_taken_for_another_class() -> None:
     assert result.loss == pytest.approx((3 * right + wrong) / 4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 60))
 def test_every_measure_is_scikit_learns(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)

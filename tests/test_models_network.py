@@ -364,7 +364,7 @@ CONV_LAYERS = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     layers=st.lists(CONV_LAYERS, min_size=1, max_size=3).map(tuple),
     height=st.integers(1, 20),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpsearch.records import (
@@ -59,7 +59,6 @@ def test_the_best_epoch_is_the_first_with_the_best_objective(
 
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 1)), min_size=1))
-@settings(deadline=None)
 def test_the_best_epoch_is_where_numpy_finds_the_extreme(pairs: list[tuple[float, float]]) -> None:
     epochs = [metrics(i, loss, accuracy) for i, (loss, accuracy) in enumerate(pairs)]
     losses, accuracies = zip(*pairs, strict=True)
@@ -73,7 +72,6 @@ def test_an_epoch_without_validation_has_no_objective() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=2))
-@settings(deadline=None)
 def test_the_deviation_is_numpys_over_n_minus_1(values: list[float]) -> None:
     assert sample_std(values) == pytest.approx(np.std(values, ddof=1), abs=1e-12)
 
@@ -83,7 +81,6 @@ def test_a_single_value_has_no_deviation() -> None:
 
 
 @given(*[st.builds(TrainingKey, st.just("winner"), st.integers(0), st.integers(0))] * 2)
-@settings(deadline=None)
 def test_different_trainings_have_different_names(one: TrainingKey, other: TrainingKey) -> None:
     assert (str(one) == str(other)) == (one == other)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpsearch.space import Choice, Condition, Fixed, Float, Int, Parameter, Scalar, Space
@@ -160,7 +160,6 @@ def test_ranges_reach_optuna_with_their_step_and_log() -> None:
 
 
 @given(flat_spaces)
-@settings(deadline=None)
 def test_an_unconditional_grid_has_the_product_of_its_choices(space: Space) -> None:
     combinations = list(space.grid())
     sizes = [len(p.domain.values or ()) for p in space.parameters]
@@ -169,7 +168,6 @@ def test_an_unconditional_grid_has_the_product_of_its_choices(space: Space) -> N
 
 
 @given(conditional_spaces(), st.data())
-@settings(deadline=None)
 def test_replaying_a_trials_parameters_gives_the_values_it_suggested(
     space: Space, data: st.DataObject
 ) -> None:
@@ -180,13 +178,11 @@ def test_replaying_a_trials_parameters_gives_the_values_it_suggested(
 
 
 @given(conditional_spaces(), st.data())
-@settings(deadline=None)
 def test_whatever_is_suggested_is_in_the_grid(space: Space, data: st.DataObject) -> None:
     assert space.suggest(Recorder(data)) in list(space.grid())
 
 
 @given(conditional_spaces())
-@settings(deadline=None)
 def test_a_grid_lists_every_combination_once(space: Space) -> None:
     combinations = list(space.grid())
     assert len({tuple(c.items()) for c in combinations}) == len(combinations)

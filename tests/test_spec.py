@@ -470,7 +470,7 @@ studies = st.fixed_dictionaries(
 
 
 @given(studies, st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_suggestion_of_a_valid_study_resolves(
     content: dict[str, Any], data: st.DataObject
 ) -> None:
@@ -481,7 +481,6 @@ def test_every_suggestion_of_a_valid_study_resolves(
 
 
 @given(studies)
-@settings(deadline=None)
 def test_a_document_survives_json_and_gives_the_same_study(content: dict[str, Any]) -> None:
     spec = spec_of(content)
     stored = json.loads(json.dumps(spec.document, allow_nan=False))
@@ -492,7 +491,6 @@ def test_a_document_survives_json_and_gives_the_same_study(content: dict[str, An
 
 
 @given(studies, studies)
-@settings(deadline=None)
 def test_studies_differ_exactly_when_their_fingerprints_do(
     one: dict[str, Any], other: dict[str, Any]
 ) -> None:
@@ -533,7 +531,7 @@ def tables_of(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @given(studies, st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_change_of_a_value_is_refused_as_a_mistake_or_gives_a_usable_study(
     content: dict[str, Any], data: st.DataObject
 ) -> None:

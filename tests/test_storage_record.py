@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import optuna
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
@@ -61,9 +61,7 @@ metrics = st.builds(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(metrics)
 def test_an_epoch_comes_back_as_it_was_to_the_last_bit(
     record: StudyRecord, written: EpochMetrics

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_plans import CPU
 
@@ -90,9 +90,7 @@ def test_a_file_of_something_else_is_not_used(path: Path, thing: object) -> None
     assert load(path) is None
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50)
 @given(content=st.binary(max_size=64))
 @example(content=b"0")  # pops from an empty stack
 @example(content=b"\x80\x02hA.")  # looks up what was never stored

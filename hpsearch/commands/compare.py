@@ -16,7 +16,7 @@ from hpsearch.commands.options import (
 )
 from hpsearch.commands.stored import database_url
 from hpsearch.home import Home
-from hpsearch.output import check_folder, print_csv, print_json, stdout, write_text
+from hpsearch.output import check_folder, print_csv, print_json, stdout, tell, write_text
 
 
 def compare(
@@ -58,4 +58,4 @@ def compare(
     else:
         print_comparison(stdout(), comparison)
         if html is not None:
-            typer.echo(f"page: {html}")
+            tell(f"page: {html}")

@@ -20,7 +20,7 @@ from hpsearch.commands.stored import stored_study
 from hpsearch.errors import MissingDatabaseError, UnknownStudyError, UserError
 from hpsearch.home import Home
 from hpsearch.mistakes import MistakeError
-from hpsearch.output import print_json, stdout
+from hpsearch.output import print_json, stdout, tell
 
 if TYPE_CHECKING:
     from hpsearch.catalogue import DatasetInfo
@@ -55,7 +55,7 @@ def data_get(
     info = dataset_info(name)
     ensure_files(info, data_dir=data_dir)
     where = "ships with scikit-learn" if info.folder is None else f"in {data_dir / info.folder}"
-    typer.echo(f"{info.title}: complete and checked, {where}")
+    tell(f"{info.title}: complete and checked, {where}")
 
 
 @data_app.command("show")
@@ -108,7 +108,9 @@ def data_show(
         print_json({**asdict(summary), "pictures": pictures})
     else:
         print_summary(stdout(), summary)
-        typer.echo(f"\nthe first 25 images: {first}\nten of each class: {by_class}")
+        tell("")
+        tell(f"the first 25 images: {first}")
+        tell(f"ten of each class: {by_class}")
 
 
 def _dataset(name: str, *, size: str | None) -> "DatasetInfo":

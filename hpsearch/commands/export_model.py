@@ -17,7 +17,7 @@ from hpsearch.commands.options import (
 )
 from hpsearch.commands.stored import stored_study
 from hpsearch.home import Home
-from hpsearch.output import check_folder
+from hpsearch.output import check_folder, tell
 
 
 def export_model(
@@ -48,5 +48,5 @@ def export_model(
     agreement = export_onnx(
         output, classifier, spec=spec, data_dir=data_dir, as_probabilities=probabilities
     )
-    typer.echo(f"model: {output}, {describe_network(classifier)}")
-    typer.echo(f"checked: {describe_agreement(agreement)}")
+    tell(f"model: {output}, {describe_network(classifier)}")
+    tell(f"checked: {describe_agreement(agreement)}")

@@ -16,7 +16,7 @@ from hpsearch.commands.options import (
 from hpsearch.commands.stored import stored_study
 from hpsearch.errors import UserError
 from hpsearch.home import Home
-from hpsearch.output import check_folder, write_text
+from hpsearch.output import check_folder, tell, write_text
 
 
 def report(
@@ -65,14 +65,14 @@ def report(
         page = render_study_page(contents)
     path = output or place.report(study)
     _write_page(path, page)
-    typer.echo(f"report: {path}")
+    tell(f"report: {path}")
     if figures is not None:
         write_files(figures, files)
-        typer.echo(f"figures: {len(files)} files in {figures}")
+        tell(f"figures: {len(files)} files in {figures}")
     if csv is not None:
         tables = csv_files(drawn) | contents.layer_files
         write_files(csv, tables)
-        typer.echo(f"data: {len(tables)} files in {csv}")
+        tell(f"data: {len(tables)} files in {csv}")
 
 
 def _image_numbers(text: str | None) -> list[int] | None:

@@ -25,7 +25,7 @@ from hpsearch.errors import (
     UnknownStudyError,
 )
 from hpsearch.home import Home
-from hpsearch.output import check_folder, say, stdout, write_text
+from hpsearch.output import check_folder, say, stdout, tell, write_text
 
 if TYPE_CHECKING:
     from hpsearch.report.published import PublishedFigure
@@ -101,7 +101,7 @@ def reproduce(
             write_text(page.with_suffix(".csv"), published_csv(figures))
             write_text(page, render_published_page(figures, descriptions))
     print_published(stdout(), figures)
-    typer.echo(f"all published figures: {page} and {page.with_suffix('.csv').name}")
+    tell(f"all published figures: {page} and {page.with_suffix('.csv').name}")
     untested = {row.study for row in figures if row.ours is None and row.figure in _TESTED}
     if untested:
         raise RunFailedError(f"not all could be tested: {', '.join(sorted(untested))}")

@@ -22,7 +22,7 @@ from hpsearch.commands.options import (
 )
 from hpsearch.commands.stored import database_url, stored_study
 from hpsearch.home import Home
-from hpsearch.output import check_folder, print_csv, print_json, stdout, write_text
+from hpsearch.output import check_folder, print_csv, print_json, stdout, tell, write_text
 
 if TYPE_CHECKING:
     from hpsearch.storage.record import StudyRecord
@@ -101,4 +101,4 @@ def _write_texts(record: "StudyRecord", home: Home, to: str) -> None:
         return
     for name, path in result_paths(Path(to), list(texts)).items():
         write_text(path, texts[name])
-        typer.echo(f"results: {path}")
+        tell(f"results: {path}")
