@@ -69,7 +69,7 @@ def plot_class_scores(info: list[ClassScore]) -> go.Figure:
 
 
 def class_scores_figure(snapshot: Snapshot) -> Shown:
-    """The winner's scores by class."""
+    """The scores by class of the snapshot's reading."""
     info = get_class_scores_info(snapshot)
     if not info:
         return NoFigure(NAME, TITLE, NOT_TESTED)

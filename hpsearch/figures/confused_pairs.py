@@ -1,4 +1,4 @@
-"""The pairs of classes that the winner confuses most, either way, with images of each pair."""
+"""The pairs of classes that a network confuses most, either way, with images of each pair."""
 
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ def plot_pairs(pairs: list[Pair], *, seeds: int) -> go.Figure:
 
 
 def pairs_figure(snapshot: Snapshot) -> Shown:
-    """The winner's most confused pairs."""
+    """The most confused pairs of the snapshot's reading."""
     confusion = get_confusion_info(snapshot)
     pairs = get_pairs_info(confusion)
     if confusion is None:

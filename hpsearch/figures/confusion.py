@@ -69,7 +69,7 @@ def plot_confusion(info: ConfusionInfo) -> go.Figure:
 
 
 def confusion_figure(snapshot: Snapshot) -> Shown:
-    """The winner's confusion matrix."""
+    """The confusion matrix of the snapshot's reading."""
     info = get_confusion_info(snapshot)
     if info is None:
         return NoFigure(NAME, TITLE, NOT_TESTED)

@@ -1,4 +1,4 @@
-"""What the winner's first convolution makes of some images: its feature maps."""
+"""What a first convolution makes of some images: its feature maps."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The test images that the winner gets wrong with the most confidence."""
+"""The test images that a network gets wrong with the most confidence."""
 
 from hpsearch.figures.answers import Answers, Mistake
 from hpsearch.figures.figure import NoFigure, Picture, Shown, StudyFigure
