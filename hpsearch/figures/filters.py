@@ -39,7 +39,7 @@ def filters_figure(layer: FirstLayer | str) -> Shown:
     pictures = _pictures(layer)
     what = f"kernels of {height} x {width}" if layer.kind == "conv" else "units' weights by pixel"
     note = (
-        f"Layer {layer.name}: {len(pictures)} of {units} {what}, of the network with the first seed; "
+        f"Layer {layer.name}: {len(pictures)} of {units} {what}, of the first seed; "
         "all on one scale, where middle grey is 0, lighter is positive, and the largest hundredth "
         "is cut off."
     )
