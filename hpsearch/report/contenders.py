@@ -23,7 +23,7 @@ from hpsearch.data.files import Labels
 from hpsearch.errors import DataError, NothingToShowError, UnknownStudyError, UserError
 from hpsearch.fixedset import CONFIGURATION, SEED
 from hpsearch.home import Home
-from hpsearch.predictions import Predictions, load_predictions
+from hpsearch.predictions import load_predictions
 from hpsearch.records import Role, TrainingKey, images_per_second, sample_std
 from hpsearch.report.status import document_of
 from hpsearch.storage.database import Database
@@ -34,12 +34,20 @@ CONFIGURATIONS = "configurations"
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a network answered on the test set, in the test set's order."""
+
+    labels: Labels  # (N,) true classes
+    predicted: Labels  # (N,) the class it took each image for
+
+
+@dataclass(frozen=True)
 class Network:
-    """One trained network and what it answered on the test set."""
+    """One trained and tested network."""
 
     seed: int  # which of its contender's, from 0
     evaluation: Evaluation
-    predicted: Labels  # (N,) the class it took each test image for
+    answers: Answers | str  # a text says why they are not there
     images_per_s: float  # of its training
 
 
@@ -60,7 +68,6 @@ class Contender:
     configuration: str | None  # its name in a fixed set
     dataset: str
     class_names: tuple[str, ...]  # in label order
-    labels: Labels  # (N,) true classes, in the test set's order
     networks: tuple[Network, ...]  # by seed, at least one
 
     @cached_property
@@ -119,7 +126,6 @@ def load_contenders(database: Database, names: Sequence[str], *, home: Home) -> 
     Raises:
         UnknownStudyError: there is no such study, or it has no such configuration.
         NothingToShowError: one has not been tested yet.
-        DataError: the outputs of a test are gone or damaged.
         UserError: fewer than two contenders, or one twice.
     """
     found = [load_contender(database, name, home=home) for name in names]
@@ -170,23 +176,16 @@ def _winner(record: StudyRecord, *, home: Home) -> Contender:
             f"study {record.name!r} has not been tested yet; "
             f"`hpsearch test --study {record.name}` does it"
         )
-    try:
-        predictions = _predictions(record, reading, home=home)
-    except DataError as error:
-        raise DataError(
-            f"{error}; `hpsearch test --study {record.name} --again` would read the test set once "
-            "more and keep the answers"
-        ) from None
-    networks = _networks(record, reading, predictions, role="winner")
-    return _contender(record, None, predictions.labels, networks)
+    remedy = f"; `hpsearch test --study {record.name} --again` would keep the answers"
+    return _contender(
+        record, None, _networks(record, reading, role="winner", home=home, remedy=remedy)
+    )
 
 
 def _configurations(record: StudyRecord, wanted: list[str], *, home: Home) -> Found:
     """Those configurations of a fixed set, and which of them have no tested network."""
     parts = _networks_by_configuration(record, wanted, home=home)
-    contenders = [
-        _contender(record, name, *_together(record, parts[name])) for name in wanted if parts[name]
-    ]
+    contenders = [_contender(record, name, parts[name]) for name in wanted if parts[name]]
     untested = [f"{record.name}:{name}" for name in wanted if not parts[name]]
     if not contenders:
         what = f"configuration {untested[0]!r}" if len(wanted) == 1 else f"study {record.name!r}"
@@ -196,38 +195,23 @@ def _configurations(record: StudyRecord, wanted: list[str], *, home: Home) -> Fo
     return Found(contenders, untested)
 
 
-class _Tested(NamedTuple):
-    """A tested network of a configuration, and the true classes beside its answers."""
-
-    labels: Labels
-    network: Network
-
-
 def _networks_by_configuration(
     record: StudyRecord, wanted: list[str], *, home: Home
-) -> dict[str, list[_Tested]]:
+) -> dict[str, list[Network]]:
     trials = record.study.get_trials(deepcopy=False)
     newest = {reading.trial: reading for reading in record.readings()}
-    parts: dict[str, list[_Tested]] = {name: [] for name in wanted}
+    parts: dict[str, list[Network]] = {name: [] for name in wanted}
     for number, reading in sorted(newest.items()):
         params = trials[number].params
         if params[CONFIGURATION] in parts:
-            predictions = _predictions(record, reading, home=home)
-            seed = int(params[SEED])
-            for network in _networks(record, reading, predictions, role="search", seed=seed):
-                parts[params[CONFIGURATION]].append(_Tested(predictions.labels, network))
+            parts[params[CONFIGURATION]] += _networks(
+                record, reading, role="search", home=home, seed=int(params[SEED])
+            )
     return parts
 
 
-def _together(record: StudyRecord, parts: list[_Tested]) -> tuple[Labels, list[Network]]:
-    labels = parts[0].labels
-    if not all(np.array_equal(part.labels, labels) for part in parts):
-        raise DataError(f"the networks of study {record.name!r} were tested on different images")
-    return labels, [part.network for part in parts]
-
-
 def _contender(
-    record: StudyRecord, configuration: str | None, labels: Labels, networks: Iterable[Network]
+    record: StudyRecord, configuration: str | None, networks: Iterable[Network]
 ) -> Contender:
     dataset = dataset_of(document_of(record))
     return Contender(
@@ -236,7 +220,6 @@ def _contender(
         configuration=configuration,
         dataset=dataset.name,
         class_names=dataset.class_names,
-        labels=labels,
         networks=tuple(sorted(networks, key=lambda network: network.seed)),
     )
 
@@ -244,24 +227,31 @@ def _contender(
 def _networks(
     record: StudyRecord,
     reading: TestReading,
-    predictions: Predictions,
     *,
     role: Role,
+    home: Home,
     seed: int | None = None,
+    remedy: str = "",
 ) -> Iterator[Network]:
     """A reading's networks, numbered by their own seeds or by the one that is given."""
+    kept: dict[int, Answers] = {}
+    missing = ""
+    try:
+        kept = _answers(record, reading, home=home)
+    except DataError as error:
+        missing = f"{error}{remedy}"
     for evaluation in reading.evaluations:
         key = TrainingKey(role, reading.trial, evaluation.seed)
         yield Network(
             seed=evaluation.seed if seed is None else seed,
             evaluation=evaluation,
-            predicted=predictions.logits[evaluation.seed].argmax(1),
+            answers=kept.get(evaluation.seed, missing),
             images_per_s=images_per_second(record.epochs(key)),
         )
 
 
-def _predictions(record: StudyRecord, reading: TestReading, *, home: Home) -> Predictions:
-    """A reading's outputs, which must be those of its evaluations."""
+def _answers(record: StudyRecord, reading: TestReading, *, home: Home) -> dict[int, Answers]:
+    """What was kept of a reading, by seed, which must be of its evaluations."""
     path = home.predictions(record.name, reading.id)
     predictions = load_predictions(path)
     for evaluation in reading.evaluations:
@@ -272,7 +262,10 @@ def _predictions(record: StudyRecord, reading: TestReading, *, home: Home) -> Pr
                 f"{path} is not the test's of study {record.name!r}: outputs of shape {shape} "
                 f"for seed {evaluation.seed} are missing in it"
             )
-    return predictions
+    return {
+        seed: Answers(predictions.labels, logits.argmax(1))
+        for seed, logits in predictions.logits.items()
+    }
 
 
 def _spread(values: Iterable[float]) -> Spread:

@@ -20,9 +20,10 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from hpsearch.report.contenders import Contender
+from hpsearch.report.contenders import Answers, Contender, Network
 
 ALPHA = 0.05  # from which p on a difference counts as possibly chance
 
@@ -111,14 +112,26 @@ def _why_not(first: Contender, second: Contender) -> str:
             f"{first.dataset} and {second.dataset} are different data sets; "
             "a paired test needs the same test images"
         )
-    if not np.array_equal(first.labels, second.labels):
+    one, other = first.representative.answers, second.representative.answers
+    if isinstance(one, str):
+        return one
+    if isinstance(other, str):
+        return other
+    if not np.array_equal(one.labels, other.labels):
         return f"they were tested on different images of {first.dataset}"
     return ""
 
 
+def _right(network: Network) -> NDArray[np.bool_]:
+    """(N,) which test images a network got right."""
+    assert isinstance(network.answers, Answers), "seen before"
+    right: NDArray[np.bool_] = network.answers.predicted == network.answers.labels
+    return right
+
+
 def _test(first: Contender, second: Contender) -> PairedTest:
     one, other = first.representative, second.representative
-    one_right, other_right = one.predicted == first.labels, other.predicted == second.labels
+    one_right, other_right = _right(one), _right(other)
     b, c = int((one_right & ~other_right).sum()), int((other_right & ~one_right).sum())
     p_value = mcnemar_p_value(b, c)
     return PairedTest(
@@ -126,7 +139,7 @@ def _test(first: Contender, second: Contender) -> PairedTest:
         second=second.label,
         first_seed=one.seed,
         second_seed=other.seed,
-        num_images=len(first.labels),
+        num_images=len(one_right),
         b=b,
         c=c,
         p_value=p_value,
