@@ -155,6 +155,8 @@ class Study:
             RunFailedError: the run ended without what was asked.
             InterruptedRunError: Ctrl-C or SIGTERM; `run` carries on.
         """
+        _check_at_least("trials", trials, 1)
+        _check_at_least("workers", workers, 0)
         request = RunRequest(
             spec=self.spec,
             home=self.home,
@@ -231,6 +233,7 @@ class Study:
 
     def top(self, count: int = 5) -> list[Row]:
         """The best complete trials, best first: rank, trial, parameters, measures, times."""
+        _check_at_least("count", count, 1)
         with self._record() as record:
             rows = top_rows(record, objective=self.spec.objective, count=count)
         return [_flat(asdict(row)) for row in rows]
@@ -350,6 +353,11 @@ class Study:
             data_dir=self.data_dir,
             as_probabilities=probabilities,
         )
+
+
+def _check_at_least(name: str, value: object, least: int) -> None:
+    if value is not None and not (isinstance(value, int) and value >= least):
+        raise UserError(f"{name} = {value!r} is not allowed; a whole number from {least} is")
 
 
 def _places(

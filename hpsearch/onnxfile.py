@@ -10,8 +10,9 @@ place only if onnxruntime computes from it what PyTorch computes. Needs `hpsearc
 import contextlib
 import io
 import json
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 import hpsearch
 from hpsearch.errors import RunFailedError, UserError
 from hpsearch.evaluate import Agreement, compare_outputs
-from hpsearch.home import atomic_path
+from hpsearch.output import write_bytes
 from hpsearch.pictures import Preparation
 from hpsearch.spec import StudySpec
 from hpsearch.text import one_line
@@ -85,8 +86,7 @@ def export_onnx(
             f"{path} was not written: onnxruntime's {output} differ from PyTorch's by up to "
             f"{agreement.difference:.2g}, more than {TOLERANCE:g} of the largest"
         )
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(path, content)
     return agreement
 
 
@@ -108,6 +108,8 @@ def _to_onnx(module: nn.Module, *, image_shape: tuple[int, int, int], output: st
         with (
             warnings.catch_warnings(),
             contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+            _silent_loggers(),
             torch.inference_mode(False),
         ):
             warnings.simplefilter("ignore")  # of the exporter's own deprecated calls
@@ -121,10 +123,28 @@ def _to_onnx(module: nn.Module, *, image_shape: tuple[int, int, int], output: st
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        reason = one_line(str(error).strip().splitlines()[0])
-        raise RunFailedError(f"the network cannot be exported to ONNX: {reason}") from None
+        raise RunFailedError(f"the network cannot be exported to ONNX: {_cause(error)}") from None
     assert program is not None
     return program.model_proto
+
+
+@contextlib.contextmanager
+def _silent_loggers() -> Iterator[None]:
+    """PyTorch logs whole graphs of what it cannot export; the exception says what is wrong."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _cause(error: BaseException) -> str:
+    """The first words of the innermost error."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    words = str(error).strip().splitlines() or [""]
+    return one_line(f"{type(error).__name__}: {words[0]}")
 
 
 def _metadata(classifier: Classifier) -> dict[str, str]:

@@ -26,9 +26,17 @@ def check_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a pipe or a device is written to, a link's target kept."""
+    """As `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; a pipe or a device is written to, a link's target kept.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     check_folder(path)
-    content = text.encode("utf-8")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)

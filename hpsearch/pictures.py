@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from hpsearch.data.files import Images
+from hpsearch.data.folder import is_passed_over
 from hpsearch.data.images import flatten, opened, to_pixels, turned
 from hpsearch.errors import DataError, UserError
 
@@ -68,7 +69,7 @@ class Unreadable:
 def find_pictures(names: Sequence[str]) -> list[str]:
     """The files that are meant: those named, those in named folders and below, `-` for stdin.
 
-    Hidden files and folders in a folder are skipped.
+    Of a folder, what is passed over in a data set of one's own is passed over here, too.
 
     Raises:
         UserError: a name is neither a file nor a folder, a folder is empty, `-` stands twice.
@@ -95,12 +96,17 @@ def find_pictures(names: Sequence[str]) -> list[str]:
 
 
 def _files_below(folder: Path) -> list[str]:
-    paths = (path for path in folder.rglob("*") if not _is_hidden(path.relative_to(folder)))
-    return [str(path) for path in sorted(paths) if path.is_file()]
+    """Every file but those that are passed over; a link to nothing is one, and is named later."""
+    return [
+        str(path)
+        for path in sorted(folder.rglob("*"))
+        if not path.is_dir() and not _is_passed_over(path.relative_to(folder))
+    ]
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _is_passed_over(path: Path) -> bool:
+    folders = (is_passed_over(name, is_folder=True) for name in path.parts[:-1])
+    return any(folders) or is_passed_over(path.name, is_folder=False)
 
 
 def read_pictures(
@@ -121,6 +127,8 @@ def open_picture(name: str) -> Image.Image:
     Raises:
         DataError: it is no image, or not a whole one, or one of a size that only an attack has.
     """
+    if name == STDIN and sys.stdin is None:
+        raise DataError("it is closed")
     source = io.BytesIO(sys.stdin.buffer.read()) if name == STDIN else Path(name)
     try:
         with opened(source) as image:

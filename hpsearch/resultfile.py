@@ -14,15 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from torch import nn
 
 import hpsearch
+from hpsearch.configuration import Configuration
 from hpsearch.errors import DataError, NothingToShowError
 from hpsearch.fixedset import CONFIGURATION, SEED
 from hpsearch.home import Home
 from hpsearch.models.layer_table import layer_table
+from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import sample_std
 from hpsearch.report.status import stored_spec
 from hpsearch.report.terminal import print_table
@@ -160,9 +163,17 @@ def _print_network(
     else:
         console.print(str(network))
     console.print("\nConfiguration\n")
-    document = classifier.configuration.model_dump(mode="json")
-    for name, value in _entries(document, ""):
+    for name, value in _entries(_document(classifier.configuration), ""):
         console.print(f"{name:<30}{value}")
+
+
+def _document(configuration: Configuration) -> dict[str, Any]:
+    """A configuration as plain values; an own model's parameters by their names."""
+    document = configuration.model_dump(mode="json")
+    if isinstance(configuration.network, OwnNetwork):
+        parameters = dict(document["network"].pop("parameters"))
+        document["network"] = {"function": configuration.network.function, **parameters}
+    return document
 
 
 def _entries(value: object, name: str) -> Iterator[tuple[str, object]]:

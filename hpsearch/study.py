@@ -7,6 +7,7 @@ from typing import Literal
 
 import optuna
 
+from hpsearch.catalogue import FOUND
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.errors import ChangedStudyError, MissingDatabaseError
 from hpsearch.home import Home
@@ -138,7 +139,9 @@ def _check_file_unchanged(study: optuna.Study, spec: StudySpec) -> None:
     if stored is None:
         raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {_WAYS_ON}")
     if study.user_attrs.get(FINGERPRINT) != spec.fingerprint:
-        changes = "; ".join(spec.differences(stored))
+        changes = spec.differences(stored)
+        own = all(change.startswith(f"{FOUND}.") for change in changes)
+        other = "other images" if own else "another file"
         raise ChangedStudyError(
-            f"study {spec.name!r} was started with another file: {changes}; {_WAYS_ON}"
+            f"study {spec.name!r} was started with {other}: {'; '.join(changes)}; {_WAYS_ON}"
         )

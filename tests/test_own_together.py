@@ -73,10 +73,10 @@ def test_all_that_a_study_of_ours_has_one_of_the_users_has(
     new.mkdir()
     for shape in ("lying", "upright"):  # of another size, never seen
         drawing(shape, seed=1_000, size=(60, 60)).save(new / f"{shape}.jpg")
-    (new / "notes.txt").write_text("not an image")
+    (new / "broken.png").write_text("not an image")
     answer = searched("predict", "--study", "mine", "--json", str(new))
     assert answer.status == 1, "one of them is no image"
-    assert "notes.txt" in answer.err
+    assert "broken.png" in answer.err
     found = json.loads(answer.out)["predictions"]
     assert [one["class"] for one in found] == [Path(one["image"]).stem for one in found]
 

@@ -154,7 +154,9 @@ def test_stdin_is_one_image() -> None:
 def test_what_is_no_image_is_named_and_the_others_are_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "0.txt").write_text("no image")
+    (folder / "0.png").write_text("no image")
+    (folder / "0.txt").write_text("no image, and not called one")
+    (folder / "gone.png").symlink_to("nowhere")
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     whole = io.BytesIO()
     Image.fromarray(noise).save(whole, format="PNG")
@@ -163,7 +165,7 @@ def test_what_is_no_image_is_named_and_the_others_are_read(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(whole.getvalue())))
     read = dict(read_pictures([*find_pictures([str(folder)]), "-"], GREY))
     bad = {os.path.basename(n) for n, picture in read.items() if isinstance(picture, Unreadable)}
-    assert bad == {"0.txt", "cut.png", "none.png"}
+    assert bad == {"0.png", "cut.png", "gone.png", "none.png"}
     assert set(read) - {str(folder / name) for name in bad} == {
         *(str(folder / name) for name in ("a.jpg", "b.png", "more/c.gif")),
         "stdin",

@@ -240,8 +240,9 @@ def _idx_pixels(path: Path) -> Callable[[], AbstractContextManager[IO[bytes]]]:
 
 
 def _check_shape(shape: tuple[int, ...], where: str) -> None:
-    is_image = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))
-    if not is_image or 0 in shape:
+    if 0 in shape:
+        raise DataError(f"{where} has shape {shape}, and so no pixel")
+    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))):
         raise DataError(
             f"{where} has shape {shape}; (images, height, width) is wanted, or (images, height, "
             "width, channels) with 1 or 3 channels"

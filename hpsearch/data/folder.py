@@ -143,14 +143,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """What is in a folder, without what is hidden or commonly lies beside images."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not _is_passed_over(entry)]
+            return [e for e in entries if not is_passed_over(e.name, is_folder=e.is_dir())]
     except OSError as error:
         raise DataError(f"{_name(folder)} cannot be read: {error.strerror}") from None
 
 
-def _is_passed_over(entry: os.DirEntry[str]) -> bool:
-    is_beside = os.path.splitext(entry.name)[1].lower() in _BESIDE_IMAGES
-    return entry.name.startswith(".") or (is_beside and not entry.is_dir())
+def is_passed_over(name: str, *, is_folder: bool) -> bool:
+    """Whether what has this name is hidden, or is a file that commonly lies beside images."""
+    is_beside = not is_folder and os.path.splitext(name)[1].lower() in _BESIDE_IMAGES
+    return name.startswith(".") or is_beside
 
 
 def _has_folders(path: Path) -> bool:

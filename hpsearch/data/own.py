@@ -191,7 +191,7 @@ def _seal(opened: Opened, own: OwnData) -> Sealed:
     if counts.min() <= _LEFT:
         rare = int(counts.argmin())
         raise DataError(
-            f"class {opened.class_names[rare]!r} of {one_line(str(own.path))} has {counts[rare]} "
-            f"images; {_LEFT + 1} are needed to train, to validate and to test"
+            f"class {opened.class_names[rare]!r} of {one_line(str(own.path))} has too few "
+            f"images, {counts[rare]}; {_LEFT + 1} are needed to train, to validate and to test"
         )
     return seal(labels, share=own.test_share)

@@ -28,8 +28,10 @@ def layer_table(module: nn.Module, *, image_shape: tuple[int, int, int]) -> list
 
     A layer is a part without parts, or one with parameters of its own. One that is passed twice
     stands where it was first, and a parameter that two layers share is counted there; a layer that
-    is never passed comes last, without a shape.
+    is never passed comes last, without a shape. A script module has none: nothing can look into it.
     """
+    if isinstance(module, torch.jit.ScriptModule):
+        return []
     parts = dict(_parts(module))
     shapes: dict[str, tuple[int, ...]] = {}
 

@@ -7,6 +7,7 @@ and called, its folder comes first on `sys.path`, as a script's does, and no `__
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -159,7 +160,7 @@ def _kind(value: object) -> str:
 def _told(network: OwnNetwork, doing: str, do: Callable[[], Any]) -> Any:
     """What the user's code returns; what it raises is told as its own mistake."""
     try:
-        with redirect_stdout(sys.stderr):  # stdout is the command's, for its result
+        with _fenced():
             return do()
     except (HpsearchError, MemoryError, torch.OutOfMemoryError):
         raise
@@ -167,6 +168,21 @@ def _told(network: OwnNetwork, doing: str, do: Callable[[], Any]) -> Any:
         what = one_line(f"{type(error).__name__}: {error}")
         where = _line_of(error)
         raise ModelError(f"model {network.function!r}: {doing} raised {what}{where}") from error
+
+
+@contextmanager
+def _fenced() -> Iterator[None]:
+    """The user's code writes to stderr, stdout being the command's, and leaves us where we are."""
+    place = os.getcwd()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)  # what a library of C writes, or a process that it starts
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.chdir(place)
 
 
 def _line_of(error: BaseException) -> str:
