@@ -58,7 +58,8 @@ class Session:
             return ""
         path = self.home.traceback(self.record.name, key)
         with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            # a file's name in a message need not be UTF-8
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         return f"; its traceback: {path}"
 
     def forget_checkpoint(self, key: TrainingKey) -> None:

@@ -10,6 +10,15 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def error_text(error: BaseException) -> str:
+    """The kind of an error and what it says, in one line; somebody's own may fail to say it."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "its message cannot be made"
+    return one_line(f"{type(error).__name__}: {message}")
+
+
 def shown(text: str) -> str:
     """A database's URL, or a text with one in it, for the eye: a password is left out."""
     return _PASSWORD.sub(r"\1\2***", text)

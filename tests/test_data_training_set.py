@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,11 +100,46 @@ def test_the_files_hold_the_images_labels_and_split(tmp_path: Path) -> None:
 def test_what_is_prepared_once_is_found_again(tmp_path: Path) -> None:
     write_tiny(tmp_path)
     first = prepare(tmp_path)
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
+
+    def times() -> dict[Path, int]:
+        files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+        return {path: path.stat().st_mtime_ns for path in files}
+
+    before = times()
     assert prepare(tmp_path) == first
-    assert {
-        path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*") if path.is_file()
-    } == times
+    assert times() == before
+
+
+def damage_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def exchange_the_parts(path: Path) -> None:
+    for name in ("train.npy", "validation.npy"):
+        (other,) = path.parent.rglob(name)
+        if other != path:
+            path.write_bytes(other.read_bytes())
+
+
+@pytest.mark.parametrize("name", ["images", "labels", "train", "validation"])
+@pytest.mark.parametrize("damage", [damage_a_byte, cut, Path.unlink, exchange_the_parts])
+def test_what_is_not_as_it_was_decoded_is_decoded_again(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    write_tiny(tmp_path)
+    first = prepare(tmp_path)
+    arrays = [np.load(getattr(first, part)) for part in ("images", "labels", "train", "validation")]
+    damage(getattr(first, name))
+    again = prepare(tmp_path)
+    assert again == first
+    for part, array in zip(("images", "labels", "train", "validation"), arrays, strict=True):
+        np.testing.assert_array_equal(np.load(getattr(again, part)), array)
 
 
 def test_two_splits_share_the_images(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import psutil
 import pytest
@@ -191,7 +192,7 @@ class FakeWorkers:
     def start(self, device: str) -> _Process:
         ours, end = Pipe()
         self.ends.append((device, end))
-        return _Process(device, subprocess.Popen(["true"]), ours, ready=True)
+        return _Process(device, subprocess.Popen(["sleep", "600"]), ours, ready=True)
 
     def begun(self) -> list[tuple[int, str]]:
         """Trial and device of each task that came to a worker since the last call."""
@@ -431,3 +432,49 @@ def test_workers_that_never_train_end_the_run(task: Task) -> None:
             kill_the_newest()
         with pytest.raises(RunFailedError, match=r"die before they train.*was killed"):
             kill_the_newest()
+
+
+def test_a_worker_is_dead_also_while_a_child_of_it_keeps_the_connection(task: Task) -> None:
+    ours, theirs = Pipe()  # theirs stays open, as a forked child has it
+    dead = subprocess.Popen(["sh", "-c", "kill -9 $$"])
+    dead.wait()
+    with closing(LocalExecutor([])) as executor:
+        executor._processes.append(_Process("cpu", dead, ours, task, ready=True))
+        (lost,) = executor.poll(0)
+        assert isinstance(lost, WorkerLost)
+        assert executor.pids != [dead.pid]
+    theirs.close()
+
+
+def test_what_a_worker_started_ends_with_it() -> None:
+    script = "import os, time; print(os.fork(), flush=True); time.sleep(600)"
+    pipe = subprocess.PIPE
+    worker = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=pipe, start_new_session=True, text=True
+    )
+    assert worker.stdout is not None
+    child = psutil.Process(max(int(worker.stdout.readline()) for _ in range(2)))
+    executor = LocalExecutor([])
+    executor._processes.append(_Process("cpu", worker, Pipe()[0]))
+    executor.close()
+    psutil.wait_procs([child], timeout=10)
+    assert not child.is_running()
+    worker.stdout.close()
+
+
+def test_workers_that_cannot_start_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libtorch does not load')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr(local, "_MAX_DEATHS_IN_A_ROW", 1)
+
+    def poll_for_long() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert executor.poll(1.0) == []
+
+    refused = pytest.raises(RunFailedError, match="so: ImportError: libtorch does not load")
+    with closing(LocalExecutor(["cpu"])) as executor, refused:
+        poll_for_long()
+    assert capfd.readouterr().err == ""

@@ -12,7 +12,7 @@ from hpsearch.modelcode import code_of, hold_code
 from hpsearch.records import TrainingKey
 from hpsearch.replay import replay_trial
 from hpsearch.storage.database import open_database
-from hpsearch.storage.record import MODEL_CODE
+from hpsearch.storage.record import MODEL_CODE, OUTCOME, REASON
 
 
 @pytest.fixture
@@ -152,3 +152,44 @@ def test_a_configuration_that_the_model_refuses_is_infeasible_and_not_an_error(
     with stored(home) as small:
         states = [state for _, state, _ in rows(small)]
     assert sorted(states) == ["COMPLETE"] + ["PRUNED"] * 3
+
+
+RAISED = {
+    "RuntimeError: file": "raise RuntimeError('file \\udce9 is not there')",
+    "Mute: its message cannot be made": "raise Mute()",
+    "SystemExit: 3": "raise SystemExit(3)",
+}
+LATE = """
+    from torch import nn
+
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError("never")
+
+    class Net(nn.Linear):
+        steps = 0
+
+        def forward(self, images):
+            Net.steps += self.training
+            if Net.steps > 5:
+                {raising}
+            return super().forward(images.flatten(1))
+
+    def build(image_shape, num_classes, width):
+        return Net(64, num_classes)
+"""
+
+
+@pytest.mark.parametrize("reason", RAISED)
+def test_whatever_a_model_raises_in_training_fails_its_trial_alone(
+    reason: str, folder: Path, home: Home
+) -> None:
+    write_model(folder, LATE.format(raising=RAISED[reason]))
+    run_small(own_study(folder), home)
+    with stored(home) as small:
+        trials = small.study.get_trials(deepcopy=False)
+    assert [trial.user_attrs[OUTCOME] for trial in trials] == ["error", "error"]
+    assert all(reason in trial.user_attrs[REASON] for trial in trials)
+    files = sorted(home.tracebacks("small").iterdir())
+    assert len(files) == 2
+    assert all("Traceback" in path.read_text(encoding="utf-8") for path in files)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -335,3 +336,13 @@ def test_an_older_database_that_cannot_be_written_says_what_to_do(
     path.chmod(0o444)
     with pytest.raises(DatabaseError, match="form of an older hpsearch; copy it to where"):
         open_database(home.database_url, create=False)
+
+
+def test_a_database_can_be_made_by_several_at_once(any_home: Home) -> None:
+    def make(number: int) -> int:
+        with closing(open_database(any_home.database_url, create=True)) as database:
+            optuna.create_study(storage=database.storage, study_name=f"study-{number}")
+            return len(database.study_names())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert max(pool.map(make, range(4))) == 4

@@ -8,7 +8,6 @@ A `TrainingSet` is four paths and some numbers, small enough for a message to a 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.catalogue import DatasetInfo
+from hpsearch.data.cached import is_whole, save_array, save_chunks
 from hpsearch.data.files import (
     Images,
     Labels,
@@ -27,7 +27,6 @@ from hpsearch.data.files import (
     stream_train,
 )
 from hpsearch.errors import DataError
-from hpsearch.home import atomic_path
 from hpsearch.studytables import Training
 
 Indices = NDArray[np.int64]
@@ -97,16 +96,16 @@ def prepare_training_set(
     content = fingerprint_train(info, data_dir=data_dir)
     folder = cache / f"{info.file_stem}-{content}"
     images, labels = folder / "images.npy", folder / "labels.npy"
-    if not (images.exists() and labels.exists()):
+    if not (is_whole(images) and is_whole(labels)):
         _decode(info, training, images, labels, data_dir=data_dir)
     train, validation = (
         folder / _split_name(training) / f"{part}.npy" for part in ("train", "validation")
     )
-    if not (train.exists() and validation.exists()):
+    if not (is_whole(train) and is_whole(validation)):
         split = split_indices(np.load(labels), training)
         _check_classes(info, np.load(labels), split)
-        _save(train, split.train)
-        _save(validation, split.validation)
+        save_array(train, split.train)
+        save_array(validation, split.validation)
     return TrainingSet(
         images=images.absolute(),
         labels=labels.absolute(),
@@ -127,8 +126,8 @@ def _decode(
     if info.own is not None:
         _check_classes(info, classes, split_indices(classes, training))
     _check_room(shape, images)
-    _save_chunks(images, shape, chunks)
-    _save(labels, classes)
+    save_chunks(images, shape, chunks)
+    save_array(labels, classes)
 
 
 def _check_room(shape: tuple[int, ...], path: Path) -> None:
@@ -173,7 +172,7 @@ def find_validation_set(
         train, validation = (
             folder / _split_name(training) / f"{part}.npy" for part in ("train", "validation")
         )
-        if train.exists() and validation.exists() and (folder / "images.npy").exists():
+        if all(map(is_whole, (train, validation, labels, folder / "images.npy"))):
             content = folder.name.removeprefix(f"{info.file_stem}-")
             split = Split(np.load(train), np.load(validation))
             if _fingerprint(content, split) == fingerprint:
@@ -201,23 +200,3 @@ def _fingerprint(content: str, split: Split) -> str:
     for indices in (split.train, split.validation):
         digest.update(indices.tobytes())
     return digest.hexdigest()[:16]
-
-
-def _save(path: Path, array: NDArray[np.uint8] | NDArray[np.int64]) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array)
-
-
-def _save_chunks(path: Path, shape: tuple[int, ...], chunks: Iterable[Images]) -> None:
-    """An array of bytes written piece by piece.
-
-    Through a memory map a full disk would end the process instead of raising an error.
-    """
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        num = 0
-        for chunk in chunks:
-            file.write(chunk.tobytes())
-            num += len(chunk)
-        assert num == shape[0], "the data were counted before"

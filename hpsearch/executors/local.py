@@ -27,6 +27,7 @@ from hpsearch.executors.messages import (
     Ready,
     Task,
     TrainingFailed,
+    Unready,
     WorkerLost,
     ends_task,
 )
@@ -57,6 +58,7 @@ class _Process:
     ready: bool = False  # it takes some seconds to start
     started: float = field(default_factory=time.monotonic)
     awaits_answer: bool = False  # it has sent an epoch and may still be told to stop
+    problem: str = ""  # why it cannot start
 
     @property
     def key(self) -> TrainingKey | None:
@@ -126,6 +128,8 @@ class LocalExecutor:
         for process in list(self._processes):
             if process.connection in ready:
                 events += self._receive(process)
+            elif process.popen.poll() is not None and not process.connection.poll():
+                events += self._replace(process)  # a child of its own keeps the connection open
             elif not process.ready and time.monotonic() - process.started > _START_LIMIT_S:
                 events += self._replace(process)
         self._assign()
@@ -198,11 +202,14 @@ class LocalExecutor:
 
     def _receive(self, process: _Process) -> list[Event]:
         try:
-            event: Event | Ready = process.connection.recv()
+            event: Event | Ready | Unready = process.connection.recv()
         except (EOFError, OSError):
             return self._replace(process)
         if isinstance(event, Ready):
             process.ready = True
+            return []
+        if isinstance(event, Unready):
+            process.problem = event.reason
             return []
         self._deaths_in_a_row = 0
         if event.key != process.key:
@@ -229,7 +236,7 @@ class LocalExecutor:
             return [WorkerLost(process.task.key, _how_it_ended(process.popen.returncode))]
         self._deaths_in_a_row += 1
         if self._deaths_in_a_row > _MAX_DEATHS_IN_A_ROW:
-            how = _how_it_ended(process.popen.returncode)
+            how = process.problem or _how_it_ended(process.popen.returncode)
             raise RunFailedError(f"workers die before they train, the last one so: {how}")
         if process.task is not None:
             self._waiting.insert(0, process.task)
@@ -279,6 +286,9 @@ def _physical_gpu(index: int) -> str:
 
 
 def _end(process: _Process) -> None:
+    """Kill a worker with all that it started."""
     process.connection.close()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.popen.pid, signal.SIGKILL)  # it leads a session, and so a group
     process.popen.kill()
     process.popen.wait()

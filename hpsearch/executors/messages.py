@@ -125,6 +125,13 @@ class Ready:
     """The first word of a worker process: it has imported what it needs, and takes tasks now."""
 
 
+@dataclass(frozen=True)
+class Unready:
+    """The only word of a worker process that cannot start."""
+
+    reason: str
+
+
 Answer = Literal["continue", "stop", "pause"]
 
 

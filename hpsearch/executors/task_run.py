@@ -27,7 +27,7 @@ from hpsearch.executors.messages import (
 from hpsearch.home import atomic_path
 from hpsearch.models.layer_table import layer_table
 from hpsearch.ownmodel import OwnNetwork
-from hpsearch.text import one_line
+from hpsearch.text import error_text, one_line
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 from hpsearch.training.device import device_name
 from hpsearch.training.epochs import DivergedError, Training
@@ -54,9 +54,9 @@ class TaskRun:
             yield TrainingFailed(self.task.key, "infeasible", one_line(str(error)), traceback="")
         except (torch.OutOfMemoryError, MemoryError) as error:
             yield self._failed("out-of-memory", error)
-        except Exception as error:  # a model's own mistake must not end the search
+        except (Exception, SystemExit) as error:  # a model's own mistake must not end the search
             # on the CPU, PyTorch has no exception of its own for want of memory
-            outcome = "out-of-memory" if "DefaultCPUAllocator" in str(error) else "error"
+            outcome = "out-of-memory" if "DefaultCPUAllocator" in error_text(error) else "error"
             yield self._failed(outcome, error)
 
     def save_checkpoint(self) -> list[CheckpointFailed]:
@@ -106,6 +106,6 @@ class TaskRun:
             temporary.write_bytes(save(weights, metadata))  # save_file makes it private
 
     def _failed(self, outcome: str, error: BaseException) -> TrainingFailed:
-        reason = one_line(f"{type(error).__name__}: {error}".splitlines()[0])
+        reason = error_text(error)
         text = "".join(traceback.format_exception(error))
         return TrainingFailed(self.task.key, outcome, reason, text)  # type: ignore[arg-type]

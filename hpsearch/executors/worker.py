@@ -11,6 +11,9 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
+from hpsearch.executors.messages import Unready
+from hpsearch.text import error_text
+
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 _ORPHANED = 1
 
@@ -19,9 +22,15 @@ def main() -> None:
     """Take the connection from the inherited file descriptor and work."""
     fd, device, search = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     _end_with(search)
-    from hpsearch.executors.task_loop import TaskLoop  # with PyTorch
+    connection = Connection(fd)
+    try:
+        from hpsearch.executors.task_loop import TaskLoop  # with PyTorch
 
-    TaskLoop(Connection(fd), device=device).run()
+        loop = TaskLoop(connection, device=device)
+    except Exception as error:  # a library that does not load, a device that is not there
+        connection.send(Unready(error_text(error)))
+        sys.exit(1)
+    loop.run()
 
 
 def _end_with(search: int) -> None:

@@ -22,7 +22,7 @@ import hpsearch
 from hpsearch.errors import HpsearchError, ModelError
 from hpsearch.models.source import Source, find_source
 from hpsearch.ownmodel import OwnNetwork
-from hpsearch.text import one_line
+from hpsearch.text import error_text
 
 _NUM_IMAGES = 2  # sent through a new network, to see what comes out
 _PACKAGE = Path(hpsearch.__file__).parent
@@ -165,9 +165,8 @@ def _told(network: OwnNetwork, doing: str, do: Callable[[], Any]) -> Any:
     except (HpsearchError, MemoryError, torch.OutOfMemoryError):
         raise
     except (Exception, SystemExit) as error:  # a script's sys.exit() must not end the search
-        what = one_line(f"{type(error).__name__}: {error}")
-        where = _line_of(error)
-        raise ModelError(f"model {network.function!r}: {doing} raised {what}{where}") from error
+        problem = f"{doing} raised {error_text(error)}{_line_of(error)}"
+        raise ModelError(f"model {network.function!r}: {problem}") from error
 
 
 @contextmanager

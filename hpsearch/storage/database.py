@@ -10,6 +10,7 @@ PostgreSQL serves where several machines share a database.
 
 import os
 import sqlite3
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from hpsearch.errors import DatabaseError, MissingDatabaseError, UnknownStudyError
 from hpsearch.storage import tables
 from hpsearch.storage.experimental import experimental_features
+from hpsearch.storage.making import one_at_a_time
 from hpsearch.storage.writethrough import WriteThroughStorage
 from hpsearch.text import one_line, shown
 
@@ -163,15 +165,16 @@ def open_database(url: str, *, create: bool) -> Database:
     is_read_only = path is not None and not _is_writable(path)
     engine_kwargs = _engine_kwargs(path, is_read_only=is_read_only)
     try:
-        _check_content(url, engine_kwargs, create=create)
-        with experimental_features():
-            storage = RDBStorage(url, engine_kwargs=engine_kwargs)
-        if path is not None and not is_read_only:
-            event.listen(storage.engine, "connect", _set_pragmas)
-            storage.engine.dispose()  # connections made so far were opened without the pragmas
-        file = None if path is None else _file_identity(path)
-        database = Database(url, storage, file, is_read_only)
-        _prepare_tables(database, create=create)
+        with one_at_a_time(url, path) if create else nullcontext():
+            _check_content(url, engine_kwargs, create=create)
+            with experimental_features():
+                storage = RDBStorage(url, engine_kwargs=engine_kwargs)
+            if path is not None and not is_read_only:
+                event.listen(storage.engine, "connect", _set_pragmas)
+                storage.engine.dispose()  # connections made so far were opened without the pragmas
+            file = None if path is None else _file_identity(path)
+            database = Database(url, storage, file, is_read_only)
+            _prepare_tables(database, create=create)
     except (SqlDatabaseError, optuna.exceptions.StorageInternalError) as error:
         raise DatabaseError(f"{shown(url)} cannot be used: {reason_of(error)}") from None
     except (NoSuchModuleError, ImportError) as error:

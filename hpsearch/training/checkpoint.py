@@ -67,7 +67,7 @@ def _load(path: Path, training: Resumable, *, plan: str, device: torch.device) -
 def _content(path: Path) -> bytes | None:
     """The archive in a checkpoint; None if it is not there, or not as it was written."""
     try:
-        file = path.read_bytes()
+        file = path.read_bytes() if path.is_file() else b""  # a pipe or a device would never end
     except OSError:
         return None
     digest, content = file[:_DIGEST_BYTES], file[_DIGEST_BYTES:]

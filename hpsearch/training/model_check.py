@@ -15,7 +15,7 @@ from hpsearch.errors import InfeasibleConfigurationError, ModelError
 from hpsearch.models.network import build_network
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import Method
-from hpsearch.text import one_line
+from hpsearch.text import error_text
 from hpsearch.training.learner import make_learner
 
 _NUM_IMAGES = 4
@@ -60,7 +60,6 @@ def _try_step(
     try:
         learner = make_learner(module, configuration, _METHOD)
         learner.step(torch.rand(_NUM_IMAGES, *image_shape), labels, learning_rate=1e-4)
-    except Exception as error:  # whatever the user's code may raise
-        what = one_line(f"{type(error).__name__}: {error}")
-        doing = f"training it on {_NUM_IMAGES} images"
-        raise ModelError(f"model {network.function!r}: {doing} raised {what}") from error
+    except (Exception, SystemExit) as error:  # whatever the user's code may raise
+        problem = f"training it on {_NUM_IMAGES} images raised {error_text(error)}"
+        raise ModelError(f"model {network.function!r}: {problem}") from error
