@@ -49,6 +49,7 @@ class Winner:
     epochs: int  # the mean of its best epochs, rounded: how long it is retrained
     mean: float  # of the objective over the finalist's seeds
     std: float
+    seeds: int
 
 
 class Evaluation:
@@ -170,6 +171,7 @@ def _summarize(
         epochs=max(1, round(statistics.mean(metrics.epoch for metrics in best))),
         mean=statistics.mean(values),
         std=sample_std(values),
+        seeds=len(values),
     )
 
 

@@ -63,7 +63,9 @@ def load_predictions(path: Path) -> Predictions:
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+        # the error of a file that is gone has its path, but no number
+        reason = "it is gone" if not path.exists() else str(error)
+        raise DataError(f"{path} cannot be read: {reason}") from None
     if "labels" not in tensors:
         raise DataError(f"{path} cannot be read: there are no labels in it")
     labels = tensors["labels"]

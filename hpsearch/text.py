@@ -10,6 +10,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def counted(number: int, noun: str) -> str:
+    """1 epoch, 1,000 epochs."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def error_text(error: BaseException) -> str:
     """The kind of an error and what it says, in one line; somebody's own may fail to say it."""
     try:

@@ -15,6 +15,7 @@ from hpsearch.commands.options import (
     refuse_two_formats,
 )
 from hpsearch.commands.stored import database_url
+from hpsearch.errors import UserError
 from hpsearch.home import Home
 from hpsearch.output import check_folder, print_csv, print_json, stdout, tell, write_text
 
@@ -40,6 +41,8 @@ def compare(
     from hpsearch.storage.database import open_database
 
     refuse_two_formats(csv=csv, json=json_)
+    if html is not None and csv == str(html):
+        raise UserError(f"--html and --csv are both {csv}; a file holds one of them")
     for path in (html, None if csv == "-" else csv):
         if path is not None:
             check_folder(Path(path))

@@ -101,7 +101,8 @@ def reproduce(
             write_text(page.with_suffix(".csv"), published_csv(figures))
             write_text(page, render_published_page(figures, descriptions))
     print_published(stdout(), figures)
-    tell(f"all published figures: {page} and {page.with_suffix('.csv').name}")
+    of = "all published figures" if not studies else "their published figures"
+    tell(f"{of}: {page} and {page.with_suffix('.csv').name}")
     untested = {row.study for row in figures if row.ours is None and row.figure in _TESTED}
     if untested:
         raise RunFailedError(f"not all could be tested: {', '.join(sorted(untested))}")

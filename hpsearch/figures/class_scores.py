@@ -81,5 +81,7 @@ def class_scores_figure(snapshot: Snapshot) -> Shown:
     )
     rows: list[tuple[object, ...]] = list(info)
     columns = ("class", *ClassScore._fields[1:])
-    note = "Means over seeds; the bars are sample standard deviations."
+    assert snapshot.reading is not None
+    many = len(snapshot.reading.evaluations) > 1
+    note = "Means over seeds; the bars are sample standard deviations." if many else "Of one seed."
     return StudyFigure(NAME, TITLE, alt, plot_class_scores(info), columns, rows, note)

@@ -108,7 +108,7 @@ def pair_images_figure(snapshot: Snapshot, answers: Answers) -> Shown:
         IMAGES_NAME,
         IMAGES_TITLE,
         f"{len(pictures)} test images of the {_PAIRS_WITH_IMAGES} most confused pairs.",
-        plot_gallery(pictures),
+        plot_gallery(pictures, cell=120),
         COLUMNS,
         rows,
         f"Of each of the {_PAIRS_WITH_IMAGES} most confused pairs up to {_IMAGES_A_PAIR} images, "

@@ -68,6 +68,6 @@ def feature_maps_figure(layer: str, images: Sequence[FeatureMaps] | str) -> Show
         for number, m in enumerate(info.maps, start=1)
     ]
     columns = ("validation image", "class", "map", "least", "mean", "largest")
-    plot = plot_gallery(pictures, columns=2)
+    plot = plot_gallery(pictures, columns=1, cell=960)
     alt = f"{len(images)} images beside their feature maps in layer {layer}."
     return StudyFigure(NAME, TITLE, alt, plot, columns, rows, note, 0, pictures)

@@ -54,5 +54,5 @@ def filters_figure(layer: FirstLayer | str) -> Shown:
     ]
     columns = ("unit", "channel", "row", "column", "weight")
     alt = f"{len(pictures)} {what} of layer {layer.name} as grey images."
-    plot = plot_gallery(pictures, columns=16)
+    plot = plot_gallery(pictures, columns=16, cell=60)
     return StudyFigure(NAME, TITLE, alt, plot, columns, rows, note, 0, pictures)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from hpsearch.figures.figure import Picture, Pixels
 from hpsearch.figures.theme import themed
 
-_CELL = 96  # pixels of a plot that an image takes
-_CAPTION = 0.42  # of an image's height, below it
+_FILLED = 0.92  # of a cell's width
+_LINE, _GAP = 14, 10  # pixels of a line of a caption, and below it
 
 
 def grey_pixels(values: NDArray[np.floating], *, symmetric: bool = False) -> Pixels:
@@ -34,40 +34,44 @@ def as_pixels(image: NDArray[np.uint8]) -> Pixels:
     return image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
 
 
-def plot_gallery(pictures: Sequence[Picture], *, columns: int = 8) -> go.Figure:
-    """The pictures in rows, each scaled to a square over its caption."""
+def plot_gallery(pictures: Sequence[Picture], *, columns: int = 8, cell: int = 96) -> go.Figure:
+    """The pictures in rows, each as wide as a cell of so many pixels, over its caption."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
+    # of a cell's width, as the axes have it
+    tall = max(picture.pixels.shape[0] / picture.pixels.shape[1] for picture in pictures)
+    lines = max(picture.caption.count("\n") + 1 for picture in pictures)
+    row_height = tall + (lines * _LINE + _GAP) / cell
     figure = go.Figure()
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        _add_picture(figure, picture, row=row, column=column)
+        _add_picture(figure, picture, top=row * row_height, left=column, tall=tall)
     hidden = {"visible": False, "showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_layout(
         xaxis={**hidden, "range": [0, columns]},
-        yaxis={**hidden, "range": [rows * (1 + _CAPTION), 0], "scaleanchor": "x"},
+        yaxis={**hidden, "range": [rows * row_height, 0], "scaleanchor": "x"},
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
     )
-    return themed(figure, height=int(rows * _CELL * (1 + _CAPTION)) + 10, legend=False)
+    return themed(figure, height=int(rows * row_height * cell) + _GAP, legend=False)
 
 
-def _add_picture(figure: go.Figure, picture: Picture, *, row: int, column: int) -> None:
-    height, width = picture.pixels.shape[:2]
-    top = row * (1 + _CAPTION)
+def _add_picture(
+    figure: go.Figure, picture: Picture, *, top: float, left: float, tall: float
+) -> None:
     is_grey = picture.pixels.ndim == 2
     rgb = np.stack([picture.pixels] * 3, -1) if is_grey else picture.pixels
-    side = 0.92 / max(height, width)
+    side = _FILLED / picture.pixels.shape[1]
     figure.add_image(
         z=rgb,
-        x0=column + 0.04 + side / 2,
-        y0=top + 0.04 + side / 2,
+        x0=left + (1 - _FILLED) / 2 + side / 2,
+        y0=top + side / 2,
         dx=side,
         dy=side,
         hovertemplate=f"{picture.alt}<extra></extra>",
     )
     figure.add_annotation(
-        x=column + 0.5,
-        y=top + 0.98,
+        x=left + 0.5,
+        y=top + tall * _FILLED,
         text=picture.caption.replace("\n", "<br>"),
         showarrow=False,
         yanchor="top",

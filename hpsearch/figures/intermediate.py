@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from hpsearch.figures.figure import NoFigure, Shown, StudyFigure
 from hpsearch.figures.snapshot import Snapshot, outcome
 from hpsearch.figures.theme import BLUE, FAINT, ORANGE, VERMILLION, themed
+from hpsearch.text import counted
 
 NAME, TITLE = "intermediate", "Every trial, epoch by epoch"
 MOST_POINTS = 20_000  # that are drawn
@@ -101,9 +102,11 @@ def intermediate_figure(snapshot: Snapshot) -> Shown:
     if not info.curves:
         return NoFigure(NAME, TITLE, "No epoch has been trained yet.")
     longest = max(curve.epochs[-1] for curve in info.curves)
+    has_pruned = any(curve.outcome == "pruned" for curve in info.curves)
+    grey = ", those that were pruned in grey" if has_pruned else ""
     alt = (
-        f"{info.objective} by epoch of {len(info.curves)} trials, those that were pruned in grey; "
-        f"the longest trained for {longest} epochs."
+        f"{info.objective} by epoch of {counted(len(info.curves), 'trial')}{grey}; the longest "
+        f"trained for {counted(longest, 'epoch')}."
     )
     left_out = len(info.curves) - len(curves_to_draw(info))
     note = (

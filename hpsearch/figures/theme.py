@@ -6,6 +6,8 @@ the ink is the grey that has a contrast of 4.5 to 1 with white as with black (WC
 figure is readable wherever it is put; a page may change `font.color`.
 """
 
+import html
+
 import plotly.graph_objects as go
 
 BLUE = "#0072B2"
@@ -84,7 +86,7 @@ def for_a_file(figure: go.Figure, *, title: str) -> go.Figure:
     alone = go.Figure(figure)
     alone.update_layout(
         title={
-            "text": title,
+            "text": html.escape(title, quote=False),  # Plotly reads some HTML in it
             "x": 0,
             "xref": "paper",
             "y": 1,

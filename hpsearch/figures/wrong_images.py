@@ -42,4 +42,6 @@ def wrong_images_figure(answers: Answers, names: tuple[str, ...]) -> Shown:
     first = pictures[0].alt
     rows = [row_of(mistake, names) for mistake in answers.mistakes]
     alt = f"{len(shown)} test images that were misclassified. The first: {first}."
-    return StudyFigure(NAME, TITLE, alt, plot_gallery(pictures), COLUMNS, rows, note, 0, pictures)
+    return StudyFigure(
+        NAME, TITLE, alt, plot_gallery(pictures, cell=120), COLUMNS, rows, note, 0, pictures
+    )

@@ -17,6 +17,7 @@ from hpsearch.report.comparison_tables import (
     show_p_value,
     spread_over,
     tests_table,
+    untestable_lines,
     verdict,
 )
 from hpsearch.report.contenders import Contender
@@ -50,10 +51,7 @@ def render_comparison_page(comparison: Comparison) -> str:
         figures_note=figures_note(comparison, names),
         tests=page_table(*tests_table(tests, names)) if tests else None,
         explanation=paired_test.explanation(tests) if tests else [],
-        untestable=[
-            f"No test of {names[pair.first]} and {names[pair.second]}: {pair.reason}."
-            for pair in untestable
-        ],
+        untestable=[f"N{line[1:]}." for line in untestable_lines(untestable, names)],
         confusions=page_table(*confusions_table(comparison, names)),
         differences=[_differences(group, names) for group in comparison.groups],
         untested=comparison.untested,
@@ -78,7 +76,7 @@ def _headlines(comparison: Comparison, names: dict[str, str]) -> list[Headline]:
         return []
     cards = [_card(contender, names[contender.label]) for contender in comparison.contenders]
     if len(comparison.contenders) == 2:
-        cards += [_difference_card(test) for test in comparison.paired.tests]
+        cards += [_difference_card(comparison, test) for test in comparison.paired.tests]
     return cards
 
 
@@ -91,12 +89,13 @@ def _card(contender: Contender, name: str) -> Headline:
     )
 
 
-def _difference_card(test: PairedTest) -> Headline:
+def _difference_card(comparison: Comparison, test: PairedTest) -> Headline:
+    first, second = comparison.contenders
     return Headline(
         "Difference",
-        f"{test.difference:+.4f}",
-        f"{verdict(test)}: p = {show_p_value(test.p_value)} between the networks of median "
-        "accuracy",
+        f"{first.accuracy.mean - second.accuracy.mean:+.4f}",
+        f"{verdict(test)}: p = {show_p_value(test.p_value)}, of the networks of median accuracy, "
+        f"which differ by {test.difference:+.4f}",
     )
 
 

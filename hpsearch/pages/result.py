@@ -8,6 +8,7 @@ from hpsearch.pages.table import PageTable, page_table
 from hpsearch.records import sample_std
 from hpsearch.report.status import StudyStatus
 from hpsearch.report.terminal import show_spread
+from hpsearch.text import counted
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ def _validation(snapshot: Snapshot, status: StudyStatus) -> list[Headline]:
     headlines = []
     values = snapshot.finalist_values(snapshot.winner)
     if values:
-        what = f"{snapshot.objective} of trial {snapshot.winner} with {len(values)} fresh seeds"
+        wanted = snapshot.document["final"]["seeds"]
+        seeds = counted(wanted, "fresh seed")
+        if len(values) < wanted:
+            seeds = f"{len(values)} of {seeds}"
+        what = f"{snapshot.objective} of trial {snapshot.winner} with {seeds}"
         chosen = ", by which it was chosen" if snapshot.reading is not None else ""
         mean = show_spread(statistics.mean(values), sample_std(values), len(values))
         headlines.append(Headline("Validation", mean, f"{what}{chosen}"))
@@ -88,6 +93,15 @@ def _sentences(status: StudyStatus) -> list[str]:
         f"{finished:,} of {status.target:,} trials are finished: {counts.complete:,} complete, "
         f"{counts.pruned:,} pruned, {counts.failed:,} failed."
     )
+    unusual = {o: n for o, n in status.outcomes.items() if o not in ("complete", "pruned")}
+    if unusual:
+        listed = ", ".join(f"{number:,} {outcome}" for outcome, number in unusual.items())
+        sentences.append(f"Among them are {listed}.")
+    if counts.duplicate:
+        sentences.append(
+            f"{counted(counts.duplicate, 'more trial')} would have repeated another, and so took "
+            "a number and were not trained."
+        )
     if status.owner is not None:
         sentences.append(
             f"The study is being searched now, since {status.owner.since}; "

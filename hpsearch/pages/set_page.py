@@ -88,6 +88,7 @@ def render_set_page(contents: SetContents) -> str:
         description=snapshot.document["description"],
         sentences=_sentences(contents.status),
         rows=page_table(*results_table([network.row for network in contents.networks])),
+        caption=_caption(contents),
         networks=contents.networks,
         results=contents.results,
         trainings=contents.trainings,
@@ -95,6 +96,17 @@ def render_set_page(contents: SetContents) -> str:
         shared=shared_table(snapshot.document),
         protocol=protocol_table(snapshot.document),
         runs=runs_table(snapshot.runs),
+    )
+
+
+def _caption(contents: SetContents) -> str:
+    rows = [network.row for network in contents.networks]
+    spread = ", mean ± sample standard deviation over the seeds"
+    published = ", beside what was published"
+    return (
+        "On the test set"
+        f"{spread if any(row.seeds > 1 for row in rows) else ''}"
+        f"{published if any(row.has_published for row in rows) else ''}"
     )
 
 

@@ -11,6 +11,7 @@ from hpsearch.report.comparison_tables import (
     figures_table,
     short_names,
     tests_table,
+    untestable_lines,
 )
 from hpsearch.report.contenders import Contender
 from hpsearch.report.paired_test import PairedTest
@@ -54,22 +55,25 @@ def _print_tests(console: Console, comparison: Comparison, names: dict[str, str]
         if len(shown) < len(tests):
             _say(
                 console,
-                f"{len(shown)} of {len(tests)} tests, those of {names[_best(comparison).label]}, "
-                "the most accurate; --json and --html have all",
+                f"{len(shown)} of {len(tests)} tests, those of "
+                f"{' and '.join(names[best.label] for best in _best(comparison))}, the most "
+                "accurate; --json and --html have all",
             )
         for line in paired_test.explanation(tests):
             _say(console, line)
-    for pair in untestable:
-        _say(console, f"no test of {names[pair.first]} and {names[pair.second]}: {pair.reason}")
+    for line in untestable_lines(untestable, names):
+        _say(console, line)
 
 
-def _best(comparison: Comparison) -> Contender:
-    return max(comparison.contenders, key=lambda contender: contender.accuracy.mean)
+def _best(comparison: Comparison) -> list[Contender]:
+    """The most accurate on each data set."""
+    groups = [group.contenders for group in comparison.groups]
+    return [max(group, key=lambda contender: contender.accuracy.mean) for group in groups]
 
 
 def _of_the_best(comparison: Comparison) -> list[PairedTest]:
-    best = _best(comparison).label
-    return [test for test in comparison.paired.tests if best in (test.first, test.second)]
+    best = {contender.label for contender in _best(comparison)}
+    return [test for test in comparison.paired.tests if best & {test.first, test.second}]
 
 
 def _say(console: Console, text: str) -> None:

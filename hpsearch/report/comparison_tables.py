@@ -1,11 +1,11 @@
 """The tables of a comparison, for a terminal and for a page: columns, and rows of values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hpsearch.report.comparison import Comparison, Difference, confusions, pair_name
 from hpsearch.report.contenders import Contender, Spread
-from hpsearch.report.paired_test import PairedTest
+from hpsearch.report.paired_test import PairedTest, Untestable
 from hpsearch.report.terminal import show_spread
 
 MOST = 5  # rows of each kind
@@ -143,3 +143,16 @@ def verdict(test: PairedTest) -> str:
 def show_p_value(p_value: float) -> str:
     """Two digits of it, if a float has them."""
     return f"{p_value:.2g}" if p_value >= 1e-300 else "< 1e-300"
+
+
+def untestable_lines(pairs: Sequence[Untestable], names: Mapping[str, str]) -> list[str]:
+    """Why there is no test, a line a reason."""
+    by_reason: dict[str, list[Untestable]] = {}
+    for pair in pairs:
+        by_reason.setdefault(pair.reason, []).append(pair)
+    return [
+        f"no test of {names[alike[0].first]} and {names[alike[0].second]}: {reason}"
+        if len(alike) == 1
+        else f"no test of {len(alike)} pairs: {reason}"
+        for reason, alike in by_reason.items()
+    ]

@@ -39,6 +39,12 @@ class ConfigurationRow:
     not_tested: str  # what became of the other networks, in words
     test_balanced_accuracy: float | None = None  # where that is the objective
 
+    @property
+    def has_published(self) -> bool:
+        """Whether there is a published figure of it."""
+        figures = (self.published_test_accuracy, self.published_test_loss)
+        return any(figure is not None for figure in (*figures, self.published_parameters))
+
 
 def configuration_rows(record: StudyRecord, spec: StudySpec) -> list[ConfigurationRow]:
     """One row a configuration, in the file's order; `spec` is the stored study's."""

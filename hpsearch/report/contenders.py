@@ -176,10 +176,7 @@ def _winner(record: StudyRecord, *, home: Home) -> Contender:
             f"study {record.name!r} has not been tested yet; "
             f"`hpsearch test --study {record.name}` does it"
         )
-    remedy = f"; `hpsearch test --study {record.name} --again` would keep the answers"
-    return _contender(
-        record, None, _networks(record, reading, role="winner", home=home, remedy=remedy)
-    )
+    return _contender(record, None, _networks(record, reading, role="winner", home=home))
 
 
 def _configurations(record: StudyRecord, wanted: list[str], *, home: Home) -> Found:
@@ -231,7 +228,6 @@ def _networks(
     role: Role,
     home: Home,
     seed: int | None = None,
-    remedy: str = "",
 ) -> Iterator[Network]:
     """A reading's networks, numbered by their own seeds or by the one that is given."""
     kept: dict[int, Answers] = {}
@@ -239,7 +235,7 @@ def _networks(
     try:
         kept = _answers(record, reading, home=home)
     except DataError as error:
-        missing = f"{error}{remedy}"
+        missing = f"{error}; `hpsearch test --study {record.name} --again` would keep the answers"
     for evaluation in reading.evaluations:
         key = TrainingKey(role, reading.trial, evaluation.seed)
         yield Network(

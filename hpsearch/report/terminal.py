@@ -11,7 +11,7 @@ from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
 from hpsearch.report.top import TopRow, objective_measures, parameter_names
 from hpsearch.report.trials import TrialRow
-from hpsearch.text import one_line
+from hpsearch.text import counted, one_line
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need it
     from hpsearch.evaluate import Winner
@@ -124,9 +124,10 @@ def tested_line(status: StudyStatus) -> str:
 
 def winner_line(winner: "Winner", *, objective: Objective) -> str:
     """How the winner was chosen, in one line."""
+    value = show_spread(winner.mean, winner.std, winner.seeds)
     return (
-        f"winner: trial {winner.trial}, {objective} {winner.mean:.4f} ± {winner.std:.4f} with "
-        f"fresh seeds, retrained for {winner.epochs} epochs"
+        f"winner: trial {winner.trial}, {objective} {value} with {counted(winner.seeds, 'fresh seed')}"
+        f", retrained for {counted(winner.epochs, 'epoch')}"
     )
 
 
@@ -189,7 +190,8 @@ def print_status(console: Console, status: StudyStatus) -> None:
         f"time: {show_duration(status.wall_seconds)} of runs, "
         f"{show_duration(status.train_seconds)} of training in {status.epochs_trained:,} epochs"
     )
-    lines.append(saved_line(status))
+    if status.kind == "search":
+        lines.append(saved_line(status))
     if status.checkpoint_bytes:
         lines.append(f"checkpoints: {status.checkpoint_bytes / 1e6:,.1f} MB")
     if status.augmentation != "none":
