@@ -125,10 +125,8 @@ def tested_line(status: StudyStatus) -> str:
 def winner_line(winner: "Winner", *, objective: Objective) -> str:
     """How the winner was chosen, in one line."""
     value = show_spread(winner.mean, winner.std, winner.seeds)
-    return (
-        f"winner: trial {winner.trial}, {objective} {value} with {counted(winner.seeds, 'fresh seed')}"
-        f", retrained for {counted(winner.epochs, 'epoch')}"
-    )
+    seeds, epochs = counted(winner.seeds, "fresh seed"), counted(winner.epochs, "epoch")
+    return f"winner: trial {winner.trial}, {objective} {value} with {seeds}, retrained for {epochs}"
 
 
 def end_line(status: StudyStatus, *, end: "SearchEnd") -> str:
