@@ -34,9 +34,12 @@ def draw_files(figures: Sequence[StudyFigure], *, image_format: ImageFormat) -> 
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{figure.name}.{image_format}" for figure in figures]
         plots = [for_a_file(figure.plot, title=figure.title) for figure in figures]
-        widths = [max(_WIDTH, figure.min_width) for figure in figures]
+        size = {
+            "width": [max(_WIDTH, figure.min_width) for figure in figures],
+            "height": [plot.layout.height for plot in plots],
+        }
         try:
-            plotly.io.write_images(plots, paths, format=image_format, scale=2, width=widths)
+            plotly.io.write_images(plots, paths, format=image_format, scale=2, **size)
         except Exception as error:  # of kaleido, choreographer or plotly, as the browser fails
             raise UserError(f"{_REMEDY} ({one_line(str(error))[:200]})") from error
         return {path.name: path.read_bytes() for path in paths}
