@@ -59,7 +59,10 @@ def refusal_of(name: str) -> str:
         ({"x_test": IMAGES, "y_test": LABELS + 1}, "a test image of label 2; labels are 0 to 1"),
         ({"x_test": IMAGES[:, 1:], "y_test": LABELS}, "test images are (5, 5, 3)"),
         ({"y_train": np.array([0] * 18 + [1] * 2)}, "class '1' of "),
-        ({"y_train": np.array([0] * 18 + [1] * 2)}, "has too few images, 2; 3 are needed to train, to"),
+        (
+            {"y_train": np.array([0] * 18 + [1] * 2)},
+            "has too few images, 2; 3 are needed to train, to",
+        ),
     ],
 )
 def test_an_archive_with_other_arrays_is_refused(

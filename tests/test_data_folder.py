@@ -59,7 +59,10 @@ def renamed(path: Path, old: str, new: str) -> None:
             r"the class name '\x1b[2J' cannot be printed",
         ),
         (lambda p: write_folder(p, {"a": 4, "b": 2}), "class 'b' of "),
-        (lambda p: write_folder(p, {"a": 4, "b": 2}), "has too few images, 2; 3 are needed to train"),
+        (
+            lambda p: write_folder(p, {"a": 4, "b": 2}),
+            "has too few images, 2; 3 are needed to train",
+        ),
         (
             lambda p: (
                 write_folder(p, {"a": 4, "b": 4}),
