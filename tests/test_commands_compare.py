@@ -131,6 +131,7 @@ def test_a_page_is_not_written_where_the_table_cannot_be(compare: Compare, tmp_p
         (("narrow",), "narrow is one contender only"),
         (("narrow", "wide", "narrow"), "'narrow' is named twice"),
         (("narrow", "wide", "--csv", "-", "--json"), "--csv and --json exclude each other"),
+        (("narrow", "wide", "--csv", "x", "--html", "x"), "--html and --csv are both x"),
         ((), "Missing argument 'contenders'"),
         (("narrow", "wide", "--csv", "nowhere/table.csv"), "there is no folder nowhere"),
     ],

@@ -1,5 +1,7 @@
 """gallery, filters and feature_maps: weights and images as grey."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from hpsearch.figures.feature_maps import FeatureMaps, feature_maps_figure, mosaic
@@ -34,6 +36,14 @@ def test_a_gallery_is_a_plot_with_an_image_and_a_caption_each() -> None:
     assert [note.text for note in plot.layout.annotations][4] == "n4<br>x"
     assert plot.data[4].x0 < 1  # the fifth begins a row
     assert plot.data[4].y0 > plot.data[0].y0 + 1
+
+
+def test_wide_pictures_have_the_room_of_their_shape() -> None:
+    pictures = [Picture(np.zeros((30, 90), np.uint8), "one line", "") for _ in range(10)]
+    plot = plot_gallery(pictures, columns=1, cell=960)
+    assert 10 * 960 / 3 < plot.layout.height < 10 * (960 / 3 + 40)
+    tops = [image.y0 for image in plot.data]
+    assert all(b - a > 1 / 3 for a, b in pairwise(tops)), "none lies over another"
 
 
 def test_the_filters_are_on_one_scale_and_their_weights_are_rows() -> None:

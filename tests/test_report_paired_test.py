@@ -8,6 +8,7 @@ from made_contenders import LABELS, add_search
 from small_studies import new_database
 
 from hpsearch.home import Home
+from hpsearch.report.comparison_tables import untestable_lines
 from hpsearch.report.contenders import Contender, load_contenders
 from hpsearch.report.paired_test import (
     PairedTests,
@@ -126,6 +127,19 @@ def test_contenders_on_different_data_sets_are_not_tested(database: Database, ho
             )
         ],
     )
+
+
+def test_pairs_that_cannot_be_tested_for_one_reason_are_one_line(
+    database: Database, home: Home
+) -> None:
+    for name, dataset in (("a", "mnist"), ("b", "mnist"), ("c", "digits"), ("d", "digits")):
+        add_search(database, home, name, [LABELS], dataset=dataset)
+    paired = run_paired_tests(contenders(database, home, "a", "b", "c", "d"))
+    names = {name: name for name in "abcd"}
+    assert len(paired.untestable) == 4
+    (line,) = untestable_lines(paired.untestable, names)
+    assert line.startswith("no test of 4 pairs: mnist and digits are different data sets")
+    assert untestable_lines(paired.untestable[:1], names)[0].startswith("no test of a and c: mnist")
 
 
 def test_contenders_on_other_images_of_a_data_set_are_not_tested(
