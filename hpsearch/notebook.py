@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from hpsearch.errors import DataError, InterruptedRunError, StudyFileError, UserError
+from hpsearch.errors import (
+    DataError,
+    InterruptedRunError,
+    MissingDatabaseError,
+    StudyFileError,
+    UnknownStudyError,
+    UserError,
+)
 from hpsearch.home import Home
 from hpsearch.interruption import Interruption
 from hpsearch.mistakes import MistakeError
@@ -211,8 +218,17 @@ class Study:
                     request, observer=observer, interruption=Interruption(patient=True)
                 )
         except (KeyboardInterrupt, InterruptedRunError):
+            if not self._is_stored():
+                raise InterruptedRunError("interrupted before anything was stored") from None
             words = f"to carry on: {request.command[1]}" if request.command else ""
             raise InterruptedRunError(f"interrupted, nothing finished is lost; {words}") from None
+
+    def _is_stored(self) -> bool:
+        try:
+            with self._record():
+                return True
+        except (MissingDatabaseError, UnknownStudyError):
+            return False
 
     def _command(self, trials: int | None) -> tuple[str, str]:
         """What carries a run on, as `hpsearch status` shows it."""

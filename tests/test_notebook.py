@@ -200,7 +200,7 @@ def test_a_stop_before_the_search_has_begun_is_the_same_error(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hpsearch.notebook.run_study", stopped)
-    with pytest.raises(InterruptedRunError, match="nothing finished is lost"):
+    with pytest.raises(InterruptedRunError, match="before anything was stored"):
         Study.from_tables(TABLES, name="early", home=tmp_path).run()
 
 
