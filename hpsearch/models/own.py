@@ -7,6 +7,7 @@ and called, its folder comes first on `sys.path`, as a script's does, and no `__
 """
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from hpsearch.text import error_text
 _NUM_IMAGES = 2  # sent through a new network, to see what comes out
 _PACKAGE = Path(hpsearch.__file__).parent
 _LIBRARIES = frozenset({"site-packages", "dist-packages"})
+_STANDARD_LIBRARY = Path(os.__file__).parent
 
 
 class _Import(NamedTuple):
@@ -118,6 +120,8 @@ def build_own_network(
     with _first_on_path(source.folder):
         doing = f"{source.function}({_arguments(image_shape, num_classes, parameters)})"
         module = _told(network, doing, lambda: function(image_shape, num_classes, **parameters))
+    if inspect.iscoroutine(module):
+        module.close()  # or Python would warn that nobody waited for it
     if not isinstance(module, nn.Module):
         raise ModelError(f"model {network.function!r} returned no torch.nn.Module: {_kind(module)}")
     _check_output(network, module, image_shape, num_classes)
@@ -189,7 +193,8 @@ def _line_of(error: BaseException) -> str:
     traceback, line = error.__traceback__, ""
     while traceback is not None:
         file = Path(traceback.tb_frame.f_code.co_filename)
-        is_theirs = not file.is_relative_to(_PACKAGE) and not _LIBRARIES & set(file.parts)
+        is_ours = file.is_relative_to(_PACKAGE) or file.is_relative_to(_STANDARD_LIBRARY)
+        is_theirs = not is_ours and not _LIBRARIES & set(file.parts)
         if is_theirs and file.suffix == ".py":
             line = f" ({file.name}, line {traceback.tb_lineno})"
         traceback = traceback.tb_next
