@@ -16,6 +16,7 @@ _DEATHS_ALLOWED = 2  # of one trial's workers within one run: the third fails it
 _SEARCH_SHARE = 0.3  # of the kills, at least
 _SOON_SHARE = 0.25  # of the kills that come before the last one is overcome
 _SOON_S = 4.0
+_SPREAD = 0.95  # of the study's epochs: the last kills shall not come after its end
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Kills:
         with Subject(study) as subject:
             killer = _Killer(subject, random)
             subject.start()
-            for place in places(random, total_epochs=study.total_epochs, count=self.faults):
+            spread = round(_SPREAD * study.total_epochs)
+            for place in places(random, total_epochs=spread, count=self.faults):
                 is_soon = random.random() < _SOON_SHARE
                 if not subject.reach(place) or not (is_soon or subject.recover()):
                     break
