@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -11,6 +12,7 @@ from hpsearch.data.tensors import DeviceData, load_device_data
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.records import EpochMetrics, Method
 from hpsearch.space import Scalar
+from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 from hpsearch.training.device import prepare_device
 from hpsearch.training.epochs import Training
 from hpsearch.training.plan import Plan
@@ -59,3 +61,14 @@ def start(plan: Plan, data: DeviceData | None = None) -> Training:
 def without_times(history: list[EpochMetrics]) -> list[EpochMetrics]:
     """The epochs' numbers that must come out the same every time."""
     return [replace(metrics, duration_s=0.0, images_per_s=0.0) for metrics in history]
+
+
+def train_with_and_without_a_break(plan: Plan, folder: Path) -> tuple[Training, Training]:
+    """Two finished trainings, one of them resumed after an epoch: bit for bit the same numbers."""
+    unbroken, broken, resumed = (start(plan) for _ in range(3))
+    history = without_times(list(unbroken.epochs()))
+    next(broken.epochs())
+    save_checkpoint(folder / "one.pt", broken, plan=plan.fingerprint)
+    assert load_checkpoint(folder / "one.pt", resumed, plan=plan.fingerprint, device=CPU)
+    assert without_times([*resumed.history, *resumed.epochs()]) == history
+    return unbroken, resumed
