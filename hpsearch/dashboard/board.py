@@ -21,7 +21,7 @@ from hpsearch.report.status import document_of, is_fixed_set, stored_spec, study
 from hpsearch.report.top import top_rows
 from hpsearch.storage.attributes import StudyAttributes
 from hpsearch.storage.record import StudyRecord
-from hpsearch.text import one_line
+from hpsearch.text import error_text
 
 _NUM_TOP = 5
 _STEPS: Mapping[Role, str] = MappingProxyType(  # the last first
@@ -65,7 +65,7 @@ class Board:
     def _tell_once(self, error: Exception) -> None:
         if not self._is_told:
             self._is_told = True
-            reason = one_line(f"{type(error).__name__}: {error}")[:200]
+            reason = error_text(error)[:200]
             self._remark(f"the dashboard's note and plots cannot be written; {reason}")
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hpsearch.errors import DatabaseError, DatabaseLostError
 from hpsearch.storage.database import Database, sqlite_path
+from hpsearch.storage.making import NAMESPACE
 
-_NAMESPACE = 0x68707372  # "hpsr": advisory locks are numbers that all of a database's users share
 _PROBES_S = 1.0  # a reader that looks whether a lock is held holds it for a moment
 
 
@@ -88,7 +88,7 @@ class _AdvisoryLock:
 
     def __init__(self, engine: Engine, study_id: int) -> None:
         self._engine = engine
-        self._key = {"namespace": _NAMESPACE, "study": study_id}
+        self._key = {"namespace": NAMESPACE, "study": study_id}
         self._connection: Connection | None = None
 
     def acquire(self) -> bool:

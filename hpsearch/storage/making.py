@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, text
 
-_NAMESPACE = 0x68707372  # "hpsr", as of the locks on studies; these have numbers from 1
-_TABLES = 0
+NAMESPACE = 0x68707372  # "hpsr": advisory locks are numbers that all of a database's users share
+_TABLES = 0  # the locks on studies have numbers from 1
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def one_at_a_time(url: str, path: Path | None) -> Iterator[None]:
     if engine.dialect.name != "postgresql":
         yield
         return
-    numbers = {"namespace": _NAMESPACE, "number": _TABLES}
+    numbers = {"namespace": NAMESPACE, "number": _TABLES}
     with engine.connect() as connection:  # the lock goes with it
         connection.execute(text("SELECT pg_advisory_lock(:namespace, :number)"), numbers)
         yield
