@@ -40,7 +40,7 @@ QUICK: Sequence[Scenario] = (
     Stops(faults=4, stop_s=8, trials=6, sample=2),
     Hangs(faults=1, limit_s=20, trials=4, sample=1),
     FullDisk(faults=2, full_s=12, trials=6, sample=2),
-    Readers(trials=6, sample=1),
+    Readers(rounds=1, trials=6),
     DamagedCheckpoints(rounds=3, trials=3, epochs=150, sample=3),
     DamagedLoads(faults=2_000),
     Interruptions(kinds=ONCE, trials=6, sample=2),

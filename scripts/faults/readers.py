@@ -1,9 +1,14 @@
-"""Readers beside a search: hpsearch status, optuna-dashboard and Optuna's own command line."""
+"""Readers beside a search: hpsearch status, optuna-dashboard and Optuna's own command line.
+
+What they cost is wanted without the processor time that anything takes from a machine: the search
+has one worker, and all readers share one core, so that the worker has the rest.
+"""
 
 import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -15,13 +20,14 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.request import urlopen
 
-from faults.row import Row
+from faults.row import Row, add_up
 from faults.scenario import Ground
 from faults.study import Study, open_read_only
 from faults.subject import StuckError, Subject
 
 _TIMEOUT_S = 120.0
 _POLLS_PER_S = 10
+_CORE = {max(os.sched_getaffinity(0))}
 _DURATION = """
 SELECT 86400 * (julianday(max(datetime_complete)) - julianday(min(datetime_start))) FROM trials
 """
@@ -38,6 +44,7 @@ class _Reader:
 
     def loop(self, stop: threading.Event) -> None:
         """Read at a steady pace; a read that takes longer delays the next one."""
+        os.sched_setaffinity(0, _CORE)  # this thread, and every process that it starts
         while not stop.is_set():
             began = time.monotonic()
             if wrong := self.read():
@@ -53,40 +60,58 @@ _Crowd = Callable[[Study], AbstractContextManager[Sequence[_Reader]]]
 class Readers:
     """The same search without readers, with a poll ten times a second, and with all of them."""
 
-    trials: int = 24
+    rounds: int = 5
+    trials: int = 12
     epochs: int = 100
-    sample: int = 3
+    sample: int = 1  # of each search
 
     name: ClassVar = "readers"
 
     def run(self, ground: Ground) -> Row:
-        """Time the searches, and read beside the last two."""
-        subjects = [
-            Subject(Study(ground.folder / name, self.trials, self.epochs))
-            for name in ("alone", "polled", "crowded")
-        ]
+        """Time the searches in turn, and read beside two of every three."""
         crowds: list[_Crowd] = [lambda study: nullcontext([]), _dashboard, _everybody]
-        nums = [_search(subject, crowd) for subject, crowd in zip(subjects, crowds, strict=True)]
-        alone_s, polled_s, crowded_s = (_duration_s(subject.study) for subject in subjects)
+        rounds = [
+            [self._search(ground.folder / f"{number}-{i}", crowd) for i, crowd in enumerate(crowds)]
+            for number in range(self.rounds)
+        ]
+        alone, polled, crowded = zip(*rounds, strict=True)
+        polls_per_s = sum(s.num_reads for s in polled) / sum(s.duration_s for s in polled)
         remark = (
-            f"a search takes {polled_s / alone_s:.2f} x as long with {nums[1] / polled_s:.1f} "
-            f"polls a second, {crowded_s / alone_s:.2f} x with commands beside them"
+            f"with {polls_per_s:.1f} polls a second a search takes {_compare(polled, alone)}, with "
+            f"commands beside them {_compare(crowded, alone)} of the time that it takes alone"
         )
-        _, polled, crowded = subjects
-        row = crowded.row(self.name, faults=sum(nums), sample=self.sample, remark=remark)
-        row.broken.extend(polled.row(self.name, faults=0, sample=0).broken)
-        return row
+        searches = [*alone, *polled, *crowded]
+        rows = [
+            search.subject.row(self.name, faults=search.num_reads, sample=self.sample)
+            for search in searches
+        ]
+        return add_up(rows, remark=remark)
+
+    def _search(self, folder: Path, crowd: _Crowd) -> "_Search":
+        """Run a search with readers beside it."""
+        with Subject(Study(folder, self.trials, self.epochs), workers=1) as subject:
+            subject.start()
+            subject.reach(1)
+            with crowd(subject.study) as readers, _reading(readers):
+                subject.finish()
+            subject.broken += [error for reader in readers for error in reader.errors]
+        num_reads = sum(reader.num_reads for reader in readers)
+        return _Search(subject, num_reads, _duration_s(subject.study))
 
 
-def _search(subject: Subject, crowd: _Crowd) -> int:
-    """Run a search with readers beside it; returns how often they read."""
-    with subject:
-        subject.start()
-        subject.reach(1)
-        with crowd(subject.study) as readers, _reading(readers):
-            subject.finish()
-        subject.broken += [error for reader in readers for error in reader.errors]
-        return sum(reader.num_reads for reader in readers)
+@dataclass(frozen=True)
+class _Search:
+    """One that is through, and how often it was read meanwhile."""
+
+    subject: Subject
+    num_reads: int
+    duration_s: float
+
+
+def _compare(some: Sequence[_Search], others: Sequence[_Search]) -> str:
+    """Their durations, pair by pair."""
+    ratios = [s.duration_s / o.duration_s for s, o in zip(some, others, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 @contextmanager
@@ -148,6 +173,7 @@ def _dashboard(study: Study) -> Iterator[Sequence[_Reader]]:
             [sys.executable, "-m", "hpsearch", *words], stdout=subprocess.DEVNULL, stderr=stderr
         ) as server,
     ):
+        os.sched_setaffinity(server.pid, _CORE)  # before it has any other thread
         try:
             _await_answer(address)
             yield [poll]

@@ -1,6 +1,7 @@
 """What came of a scenario: one row of the table."""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -33,3 +34,18 @@ class Row:
     def largest_s(self) -> float | None:
         """The longest of the recoveries."""
         return max(self.recoveries_s, default=None)
+
+
+def add_up(rows: Sequence[Row], *, remark: str) -> Row:
+    """One row of a scenario that has had several searches."""
+    return Row(
+        rows[0].scenario,
+        faults=sum(row.faults for row in rows),
+        lost=sum(row.lost for row in rows),
+        duplicated=sum(row.duplicated for row in rows),
+        ended_by_contract=sum(row.ended_by_contract for row in rows),
+        wrong_epochs=sum(row.wrong_epochs for row in rows),
+        recoveries_s=[seconds for row in rows for seconds in row.recoveries_s],
+        broken=[sentence for row in rows for sentence in row.broken],
+        remark=remark,
+    )

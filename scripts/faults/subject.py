@@ -37,9 +37,9 @@ class StuckError(Exception):
 class Subject:
     """One study and its search."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, *, workers: int = 2) -> None:
         self.study = study
-        self.search = SearchProcess(study)
+        self.search = SearchProcess(study, workers=workers)
         self.broken: list[str] = []
         self.recoveries = Recoveries()
         self._unexpected_ends = 0
