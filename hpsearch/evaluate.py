@@ -48,7 +48,7 @@ class Winner:
     configuration: Configuration
     epochs: int  # the mean of its best epochs, rounded: how long it is retrained
     mean: float  # of the objective over the finalist's seeds
-    std: float
+    std: float | None  # None with one seed
     seeds: int
 
 

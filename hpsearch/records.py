@@ -84,9 +84,9 @@ def best_epoch(epochs: list[EpochMetrics], *, objective: Objective) -> EpochMetr
     return best
 
 
-def sample_std(values: list[float]) -> float:
-    """The sample standard deviation (n - 1); 0 for a single value."""
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+def sample_std(values: list[float]) -> float | None:
+    """The sample standard deviation (n - 1); a single value has none."""
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 def images_per_second(epochs: list[EpochMetrics]) -> float:

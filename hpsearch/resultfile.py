@@ -28,7 +28,7 @@ from hpsearch.models.layer_table import layer_table
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import sample_std
 from hpsearch.report.status import stored_spec
-from hpsearch.report.terminal import print_table
+from hpsearch.report.terminal import print_table, show_spread
 from hpsearch.report.tested import print_scores
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import utc_now
@@ -131,9 +131,8 @@ def _facts(model: _Model, record: StudyRecord, spec: StudySpec) -> Iterator[tupl
 
 def _spread(values: list[float]) -> str:
     mean = sum(values) / len(values)
-    if len(values) == 1:
-        return f"{mean:.4f} with one seed"
-    return f"{mean:.4f} ± {sample_std(values):.4f} over {len(values)} seeds"
+    over = "with one seed" if len(values) == 1 else f"over {len(values)} seeds"
+    return f"{show_spread(mean, sample_std(values))} {over}"
 
 
 def _run_at(record: StudyRecord, moment: datetime) -> Run | None:

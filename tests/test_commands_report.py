@@ -54,6 +54,7 @@ def test_the_data_of_every_figure_is_csv(
         (["-o", "."], "is a folder, not a file"),
         (["--csv", "file"], "file is a file, not a folder"),
         (["--figures", "file"], "file is a file, not a folder"),
+        (["--format", "svg"], "--format is that of --figures; name a folder for them"),
         (["--images", "three"], "--images 'three' is not allowed; write numbers as 3,17"),
         (["--study", "none"], "none"),
     ],

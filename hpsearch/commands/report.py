@@ -29,8 +29,9 @@ def report(
         Path | None, typer.Option("--figures", help="Write every figure into this folder, too.")
     ] = None,
     format_: Annotated[
-        Literal["png", "svg"], typer.Option("--format", help="Of the figures' files.")
-    ] = "png",
+        Literal["png", "svg"] | None,
+        typer.Option("--format", help="Of the figures' files, by default png."),
+    ] = None,
     csv: Annotated[
         Path | None, typer.Option("--csv", help="Write every figure's data into this folder, too.")
     ] = None,
@@ -52,13 +53,15 @@ def report(
     from hpsearch.pages.set_page import SetContents, render_set_page
     from hpsearch.pages.study_page import render_study_page
 
+    if format_ is not None and figures is None:
+        raise UserError("--format is that of --figures; name a folder for them")
     numbers = _image_numbers(images)
     _check_paths(output, [folder for folder in (figures, csv) if folder is not None])
     place = Home(home)
     with stored_study(study, home, storage) as record:
         contents = read_contents(record, home=place, data_dir=data_dir, images=numbers)
     drawn = [figure for figure in contents.figures if isinstance(figure, StudyFigure)]
-    files = draw_files(drawn, image_format=format_) if figures is not None else {}
+    files = draw_files(drawn, image_format=format_ or "png") if figures is not None else {}
     if isinstance(contents, SetContents):
         page = render_set_page(contents)
     else:

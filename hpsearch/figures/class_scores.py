@@ -16,15 +16,15 @@ _COLORS = {"precision": ORANGE, "recall": BLUE, "f1": GREEN}
 
 
 class ClassScore(NamedTuple):
-    """One class; means over seeds, and sample standard deviations."""
+    """One class; means over seeds, and sample standard deviations where there are several."""
 
     name: str
     precision: float
-    precision_std: float
+    precision_std: float | None
     recall: float
-    recall_std: float
+    recall_std: float | None
     f1: float
-    f1_std: float
+    f1_std: float | None
     support: int  # test images
 
 
@@ -45,7 +45,7 @@ def get_class_scores_info(snapshot: Snapshot) -> list[ClassScore]:
     return scores
 
 
-def _spread(values: list[float]) -> tuple[float, float]:
+def _spread(values: list[float]) -> tuple[float, float | None]:
     """Mean and sample standard deviation."""
     return statistics.mean(values), sample_std(values)
 

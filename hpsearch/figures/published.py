@@ -17,13 +17,13 @@ class AccuracyPair(NamedTuple):
     label: str
     published: float
     ours: float
-    std: float  # 0 for a single network
+    std: float | None  # None for a single network
 
 
 def get_published_info(figures: list[PublishedFigure]) -> list[AccuracyPair]:
     """The test accuracies that were measured, in their order."""
     return [
-        AccuracyPair(f"{row.study}: {row.subject}", row.published, row.ours, row.std or 0.0)
+        AccuracyPair(f"{row.study}: {row.subject}", row.published, row.ours, row.std)
         for row in figures
         if row.figure == "test accuracy" and row.ours is not None
     ]

@@ -15,13 +15,13 @@ from hpsearch.report.comparison_tables import (
     figures_table,
     short_names,
     show_p_value,
-    spread_over,
     tests_table,
     untestable_lines,
     verdict,
 )
 from hpsearch.report.contenders import Contender
 from hpsearch.report.paired_test import PairedTest
+from hpsearch.report.terminal import show_spread
 
 _CARDS = 4  # contenders that have a headline each
 
@@ -83,7 +83,7 @@ def _headlines(comparison: Comparison, names: dict[str, str]) -> list[Headline]:
 def _card(contender: Contender, name: str) -> Headline:
     return Headline(
         name,
-        spread_over(contender.accuracy, contender),
+        show_spread(contender.accuracy.mean, contender.accuracy.std),
         f"test accuracy on {contender.dataset}; {contender.train_seconds:.1f} s of training, "
         f"{contender.num_parameters:,} parameters",
     )

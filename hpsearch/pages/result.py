@@ -39,16 +39,15 @@ def result_section(snapshot: Snapshot, status: StudyStatus) -> ResultSection:
         headlines.append(
             Headline(
                 "Test accuracy",
-                show_spread(test.accuracy_mean, test.accuracy_std, test.seeds),
-                f"{over}; loss {show_spread(test.loss_mean, test.loss_std, test.seeds)}",
+                show_spread(test.accuracy_mean, test.accuracy_std),
+                f"{over}; loss {show_spread(test.loss_mean, test.loss_std)}",
             )
         )
         if (
             snapshot.objective == "val_balanced_accuracy"
             and test.balanced_accuracy_mean is not None
         ):
-            balanced = (test.balanced_accuracy_mean, test.balanced_accuracy_std or 0.0)
-            value = show_spread(*balanced, test.seeds)
+            value = show_spread(test.balanced_accuracy_mean, test.balanced_accuracy_std)
             detail = f"{over}; the mean of the classes' recalls"
             headlines.insert(0, Headline("Balanced test accuracy", value, detail))
         sentences.append(f"Trial {test.trial} was chosen, retrained and tested.")
@@ -67,7 +66,7 @@ def _validation(snapshot: Snapshot, status: StudyStatus) -> list[Headline]:
             seeds = f"{len(values)} of {seeds}"
         what = f"{snapshot.objective} of trial {snapshot.winner} with {seeds}"
         chosen = ", by which it was chosen" if snapshot.reading is not None else ""
-        mean = show_spread(statistics.mean(values), sample_std(values), len(values))
+        mean = show_spread(statistics.mean(values), sample_std(values))
         headlines.append(Headline("Validation", mean, f"{what}{chosen}"))
     if status.best is not None:
         detail = f"{snapshot.objective} of trial {status.best.number}, a single training"

@@ -42,9 +42,9 @@ class NetworkContents:
     def summary(self) -> str:
         """Its result in some words."""
         row = self.row
-        if row.test_accuracy is None or row.test_accuracy_std is None:
+        if row.test_accuracy is None:
             return "not tested yet"
-        return f"test accuracy {show_spread(row.test_accuracy, row.test_accuracy_std, row.seeds)}"
+        return f"test accuracy {show_spread(row.test_accuracy, row.test_accuracy_std)}"
 
     @property
     def layer_table(self) -> PageTable | None:

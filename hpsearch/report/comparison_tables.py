@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hpsearch.report.comparison import Comparison, Difference, confusions, pair_name
-from hpsearch.report.contenders import Contender, Spread
+from hpsearch.report.contenders import Contender
 from hpsearch.report.paired_test import PairedTest, Untestable
 from hpsearch.report.terminal import show_spread
 
@@ -33,7 +33,7 @@ def figures_table(comparison: Comparison, names: dict[str, str]) -> Table:
         [
             [
                 names[contender.label],
-                spread_over(contender.accuracy, contender),
+                show_spread(contender.accuracy.mean, contender.accuracy.std),
                 f"{contender.loss.mean:.4f}",
                 len(contender.networks),
                 round(contender.train_seconds, 1),
@@ -57,11 +57,6 @@ def figures_note(comparison: Comparison, names: dict[str, str]) -> str:
     who = {d: [names[c.label] for c in comparison.contenders if c.dataset == d] for d in datasets}
     listed = "; ".join(f"{dataset}: {', '.join(labels)}" for dataset, labels in who.items())
     return f"{note} Test sets: {listed}."
-
-
-def spread_over(spread: Spread, contender: Contender) -> str:
-    """A figure over a contender's networks."""
-    return show_spread(spread.mean, spread.std, len(contender.networks))
 
 
 def confusions_table(comparison: Comparison, names: dict[str, str]) -> Table:

@@ -25,7 +25,7 @@ class ConfigurationRow:
     seeds_wanted: int
     published_test_accuracy: float | None
     test_accuracy: float | None
-    test_accuracy_std: float | None  # sample standard deviation
+    test_accuracy_std: float | None  # sample standard deviation; one network has none
     test_accuracy_difference: float | None  # ours - published
     published_test_loss: float | None
     test_loss: float | None
@@ -90,11 +90,11 @@ def _row(
         seeds_wanted=spec.fixed.seeds,
         published_test_accuracy=published.test_accuracy,
         test_accuracy=accuracy,
-        test_accuracy_std=_std([result.accuracy for result in results]),
+        test_accuracy_std=sample_std([result.accuracy for result in results]),
         test_accuracy_difference=_difference(accuracy, published.test_accuracy),
         published_test_loss=published.test_loss,
         test_loss=loss,
-        test_loss_std=_std([result.loss for result in results]),
+        test_loss_std=sample_std([result.loss for result in results]),
         test_loss_difference=_difference(loss, published.test_loss),
         val_accuracy=_mean([kept[number].val_accuracy or 0.0 for number in numbers]),
         published_parameters=published.parameters,
@@ -114,10 +114,6 @@ def _balanced(results: list[Evaluation], spec: StudySpec) -> float | None:
     if spec.objective != "val_balanced_accuracy":
         return None
     return _mean([r.balanced_accuracy for r in results if r.balanced_accuracy is not None])
-
-
-def _std(values: list[float]) -> float | None:
-    return sample_std(values) if values else None
 
 
 def _difference(ours: float | None, published: float | None) -> float | None:
@@ -175,15 +171,15 @@ def _rounded(value: float | None) -> float | str:
 
 
 def _accuracy(row: ConfigurationRow) -> str:
-    return _spread(row.test_accuracy, row.test_accuracy_std, row.seeds)
+    return _spread(row.test_accuracy, row.test_accuracy_std)
 
 
 def _loss(row: ConfigurationRow) -> str:
-    return _spread(row.test_loss, row.test_loss_std, row.seeds)
+    return _spread(row.test_loss, row.test_loss_std)
 
 
-def _spread(mean: float | None, std: float | None, seeds: int) -> str:
-    return "" if mean is None or std is None else show_spread(mean, std, seeds)
+def _spread(mean: float | None, std: float | None) -> str:
+    return "" if mean is None else show_spread(mean, std)
 
 
 def _signed(value: float | None) -> str:

@@ -56,7 +56,7 @@ class Spread:
     """A figure over a contender's networks."""
 
     mean: float
-    std: float  # the sample standard deviation; 0 for a single network
+    std: float | None  # the sample standard deviation; None for a single network
 
 
 @dataclass(frozen=True)

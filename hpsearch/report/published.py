@@ -134,4 +134,4 @@ def print_published(console: Console, figures: list[PublishedFigure]) -> None:
 def _spread(row: PublishedFigure) -> str:
     if row.ours is None:
         return "not tested yet"
-    return show_spread(row.ours, row.std or 0.0, row.networks)
+    return show_spread(row.ours, row.std)

@@ -59,9 +59,9 @@ class TestResult:
     trial: int
     seeds: int
     accuracy_mean: float
-    accuracy_std: float
+    accuracy_std: float | None  # None with one seed, as all deviations
     loss_mean: float
-    loss_std: float
+    loss_std: float | None
     test_set_readings: int
     trials_since: int  # that finished after the reading and had no part in it
     balanced_accuracy_mean: float | None = None  # None where an older hpsearch tested
@@ -253,5 +253,5 @@ def summarize_reading(
         test_set_readings=num_readings,
         trials_since=trials_since,
         balanced_accuracy_mean=statistics.mean(balanced) if balanced else None,
-        balanced_accuracy_std=sample_std(balanced) if balanced else None,
+        balanced_accuracy_std=sample_std(balanced),
     )

@@ -87,9 +87,9 @@ def print_trials(console: Console, rows: list[TrialRow]) -> None:
     )
 
 
-def show_spread(mean: float, std: float, count: int) -> str:
-    """Mean and deviation over so many networks; of one the figure alone."""
-    return f"{mean:.4f} ± {std:.4f}" if count > 1 else f"{mean:.4f}"
+def show_spread(mean: float, std: float | None) -> str:
+    """Mean and deviation over networks; of one the figure alone."""
+    return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"
 
 
 def test_line(test: TestResult, *, objective: Objective) -> str:
@@ -99,9 +99,9 @@ def test_line(test: TestResult, *, objective: Objective) -> str:
         "loss": (test.loss_mean, test.loss_std),
     }
     if objective == "val_balanced_accuracy" and test.balanced_accuracy_mean is not None:
-        balanced = (test.balanced_accuracy_mean, test.balanced_accuracy_std or 0.0)
+        balanced = (test.balanced_accuracy_mean, test.balanced_accuracy_std)
         measures = {"balanced accuracy": balanced, **measures}
-    spread = (f"{name} {show_spread(*measure, test.seeds)}" for name, measure in measures.items())
+    spread = (f"{name} {show_spread(*measure)}" for name, measure in measures.items())
     over = "with one seed" if test.seeds == 1 else f"over {test.seeds} seeds"
     figures = f"{', '.join(spread)} {over}"
     times = "once" if test.test_set_readings == 1 else f"{test.test_set_readings} times"
@@ -124,7 +124,7 @@ def tested_line(status: StudyStatus) -> str:
 
 def winner_line(winner: "Winner", *, objective: Objective) -> str:
     """How the winner was chosen, in one line."""
-    value = show_spread(winner.mean, winner.std, winner.seeds)
+    value = show_spread(winner.mean, winner.std)
     seeds, epochs = counted(winner.seeds, "fresh seed"), counted(winner.epochs, "epoch")
     return f"winner: trial {winner.trial}, {objective} {value} with {seeds}, retrained for {epochs}"
 

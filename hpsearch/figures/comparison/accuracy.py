@@ -9,6 +9,7 @@ from hpsearch.figures.figure import StudyFigure
 from hpsearch.figures.theme import BLUE, SKY, themed
 from hpsearch.report.comparison import Comparison
 from hpsearch.report.comparison_tables import short_names
+from hpsearch.report.terminal import show_spread
 
 NAME, TITLE = "accuracy", "Test accuracy"
 
@@ -18,7 +19,7 @@ class AccuracyInfo(NamedTuple):
 
     name: str
     mean: float
-    std: float  # sample standard deviation over seeds
+    std: float | None  # sample standard deviation over seeds, None for one
     seeds: list[int]
     accuracies: list[float]  # by seed
 
@@ -57,7 +58,8 @@ def plot_accuracy(info: list[AccuracyInfo]) -> go.Figure:
         mode="markers",
         marker={"color": BLUE, "size": 10, "symbol": "diamond"},
         name="mean ± deviation",
-        hovertemplate="%{y}: %{x:.4f} ± %{error_x.array:.4f}<extra></extra>",
+        customdata=[show_spread(one.mean, one.std) for one in info],
+        hovertemplate="%{y}: %{customdata}<extra></extra>",
     )
     figure.update_layout(
         xaxis={"title": "test accuracy"}, yaxis={"type": "category", "autorange": "reversed"}
@@ -68,7 +70,7 @@ def plot_accuracy(info: list[AccuracyInfo]) -> go.Figure:
 def accuracy_figure(comparison: Comparison) -> StudyFigure:
     """Every contender's accuracy."""
     info = get_accuracy_info(comparison)
-    spoken = ", ".join(f"{one.name} {one.mean:.4f} ± {one.std:.4f}" for one in info)
+    spoken = ", ".join(f"{one.name} {show_spread(one.mean, one.std)}" for one in info)
     rows: list[tuple[object, ...]] = [
         (one.name, seed, accuracy)
         for one in info
