@@ -82,12 +82,10 @@ class Evaluation:
             for number, configuration in configurations.items()
             for seed in range(self._final.seeds)
         ]
-        self._train(tasks, title="finalists")
+        failures = self._train(tasks, title="finalists")
         winner = choose_winner(self._record, self._spec, configurations)
         if winner is None:
-            raise RunFailedError(
-                "no finalist could be trained again; `hpsearch status` has the reasons"
-            )
+            raise RunFailedError(f"no finalist could be trained again: {failures[0]}")
         return winner
 
     def retrain(self, winner: Winner) -> None:
@@ -122,13 +120,16 @@ class Evaluation:
                 match event:
                     case TrainingFinished(key):
                         self._session.forget_checkpoint(key)
+                        self._record.note_failure(key, "")
                         observer.ended(key, outcome="complete", detail=self._result(key))
                     case TrainingDiverged(key, reason):
                         failures.append(reason)
+                        self._record.note_failure(key, f"diverged: {reason}")
                         observer.ended(key, outcome="diverged", detail=reason)
                     case TrainingFailed(key, outcome, reason, traceback):
                         where = self._session.keep_traceback(key, traceback)
                         failures.append(f"{reason}{where}")
+                        self._record.note_failure(key, f"{outcome}: {reason}")
                         observer.ended(key, outcome=outcome, detail=reason)
         return failures
 

@@ -20,6 +20,7 @@ STATUS = StudyStatus(
     target=40,
     trials=TrialCounts(complete=5, pruned=12, failed=1, running=2, waiting=0, duplicate=3),
     outcomes={},
+    failures={},
     best=BestTrial(7, 0.98765, {"learning_rate": 0.01}),
     epochs_trained=130,
     epochs_saved=870,
@@ -151,3 +152,9 @@ def test_no_text_has_an_effect_on_markdown(text: str) -> None:
 def test_a_command_with_backticks_stays_one_command() -> None:
     note = write_note(info("over", status=replace(STATUS, carry_on="run '`x` ``y'")))
     assert "To carry on: ``` run '`x` ``y' ```" in note
+
+
+def test_a_failed_retraining_is_told() -> None:
+    failures = {"winner, trial 3, seed 0": "error: a <b>"}
+    note = write_note(info("failed", status=replace(STATUS, failures=failures)))
+    assert r"- failed: winner, trial 3, seed 0: error: a \<b\>" in note

@@ -30,6 +30,7 @@ from hpsearch.executors.messages import TrainingDiverged
 from hpsearch.home import Home
 from hpsearch.predictions import load_predictions
 from hpsearch.records import TrainingKey
+from hpsearch.report.status import study_status
 from hpsearch.storage.database import utc_now
 from hpsearch.storage.record import FinishedTraining
 
@@ -129,6 +130,17 @@ def test_a_winner_that_cannot_be_retrained_is_not_tested(study: Bench) -> None:
     with pytest.raises(RunFailedError, match="could not be retrained: not finite"):
         evaluation(study, diverging).retrain(winner)
     assert study.record.num_readings() == 0
+
+
+def test_what_failed_after_the_search_is_told_until_it_succeeds(study: Bench) -> None:
+    searched(study, [0.5])
+    diverging = FakeExecutor(lambda task: [TrainingDiverged(task.key, f"seed {task.key.seed} nan")])
+    with pytest.raises(RunFailedError, match="no finalist could be trained again: seed 0 nan"):
+        evaluation(study, diverging).choose_winner()
+    told = study_status(study.record, home=study.home).failures
+    assert told == {f"finalist, trial 0, seed {n}": f"diverged: seed {n} nan" for n in range(3)}
+    evaluation(study, FakeExecutor(lambda task: trained(task.key, 0.5))).choose_winner()
+    assert study_status(study.record, home=study.home).failures == {}
 
 
 @pytest.fixture(scope="module")

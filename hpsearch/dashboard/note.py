@@ -20,7 +20,7 @@ from hpsearch.pages.question import (
 from hpsearch.pages.table import Cell, PageTable, page_table
 from hpsearch.report.configurations import ConfigurationRow, results_table
 from hpsearch.report.status import StudyStatus
-from hpsearch.report.terminal import saved_line, show_cell, tested_line
+from hpsearch.report.terminal import failure_lines, saved_line, show_cell, tested_line
 from hpsearch.report.top import TopRow, objective_measures, parameter_names
 from hpsearch.text import one_line
 
@@ -91,7 +91,7 @@ def _heading(info: NoteInfo) -> str:
 
 def _result(info: NoteInfo) -> str:
     status = info.status
-    lines = [tested_line(status)]
+    lines = [tested_line(status), *failure_lines(status)]
     if status.best is not None:
         best = f"{status.objective} {status.best.value:.4f}"
         lines.append(f"best: trial {status.best.number}, {best}")

@@ -7,7 +7,7 @@ from hpsearch.figures.snapshot import Snapshot
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.records import sample_std
 from hpsearch.report.status import StudyStatus
-from hpsearch.report.terminal import show_spread
+from hpsearch.report.terminal import failure_lines, show_spread
 from hpsearch.text import counted
 
 
@@ -101,6 +101,7 @@ def _sentences(status: StudyStatus) -> list[str]:
             f"{counted(counts.duplicate, 'more trial')} would have repeated another, and so took "
             "a number and were not trained."
         )
+    sentences += [f"{line[0].upper()}{line[1:]}." for line in failure_lines(status)]
     if status.owner is not None:
         sentences.append(
             f"The study is being searched now, since {status.owner.since}; "

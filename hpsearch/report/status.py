@@ -89,6 +89,7 @@ class StudyStatus:
     target: int  # finished trials that the newest run aimed at
     trials: TrialCounts
     outcomes: dict[str, int]  # finished trials by outcome, without the duplicates
+    failures: dict[str, str]  # finalists and retrainings that failed, with the reason
     best: BestTrial | None
     epochs_trained: int  # of the search's trials
     epochs_saved: int  # that pruning and early stopping spared the finished trials
@@ -175,6 +176,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
             duplicate=len(trials) - len(trained),
         ),
         outcomes=dict(Counter(t.user_attrs[OUTCOME] for t in trained if OUTCOME in t.user_attrs)),
+        failures=record.failures(),
         best=(
             BestTrial(ranked[0].number, ranked[0].value or 0.0, dict(ranked[0].params))
             if ranked

@@ -122,6 +122,11 @@ def tested_line(status: StudyStatus) -> str:
     return test_line(status.test, objective=status.objective) if status.test else "test: not yet"
 
 
+def failure_lines(status: StudyStatus) -> list[str]:
+    """The trainings after the search that failed, a line each."""
+    return [f"failed: {training}: {reason}" for training, reason in status.failures.items()]
+
+
 def winner_line(winner: "Winner", *, objective: Objective) -> str:
     """How the winner was chosen, in one line."""
     value = show_spread(winner.mean, winner.std)
@@ -197,7 +202,7 @@ def print_status(console: Console, status: StudyStatus) -> None:
     if status.methods:
         methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
         lines.append("computed: " + "; ".join(methods))
-    lines.append(tested_line(status))
+    lines += [tested_line(status), *failure_lines(status)]
     if status.owner is None and counts.running:
         lines.append(f"to carry on: {status.carry_on}")
     if status.owner is not None:

@@ -23,6 +23,7 @@ DOCUMENT = "hpsearch:document"
 FINGERPRINT = "hpsearch:fingerprint"
 SPLIT = "hpsearch:split"
 MODEL_CODE = "hpsearch:model-code"  # of own models: function to SHA-256
+FAILURES = "hpsearch:failures"  # of trainings after the search: which one to outcome and reason
 OUTCOME = "outcome"
 REASON = "reason"
 CONFIGURATION = "configuration"
@@ -187,6 +188,19 @@ class StudyRecord:
             connection.execute(delete(trainings).filter_by(**key))
             connection.execute(insert(trainings).values(**key, **columns))
 
+    def note_failure(self, key: TrainingKey, reason: str) -> None:
+        """Keep why a training after the search failed; an empty reason: it does no longer."""
+        failures = self.failures()
+        before = failures.pop(_in_words(key), "")
+        if reason:
+            failures[_in_words(key)] = reason
+        if reason != before:
+            self.study.set_user_attr(FAILURES, failures)
+
+    def failures(self) -> dict[str, str]:
+        """The trainings after the search whose last try failed, in words, each with its reason."""
+        return dict(self.study.user_attrs.get(FAILURES, {}))
+
     def trainings(self, *, role: Role) -> dict[TrainingKey, FinishedTraining]:
         """The finished trainings in a role."""
         query = select(trainings).where(
@@ -308,3 +322,7 @@ def trials_to_test(record: StudyRecord, *, again: bool) -> dict[int, dict[str, S
     trials = record.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     tested = set() if again else {reading.trial for reading in record.readings()}
     return {t.number: dict(t.params) for t in trials if t.number not in tested}
+
+
+def _in_words(key: TrainingKey) -> str:
+    return f"{key.role}, trial {key.trial}, seed {key.seed}"
