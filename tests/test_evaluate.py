@@ -139,6 +139,7 @@ def test_what_failed_after_the_search_is_told_until_it_succeeds(study: Bench) ->
         evaluation(study, diverging).choose_winner()
     told = study_status(study.record, home=study.home).failures
     assert told == {f"finalist, trial 0, seed {n}": f"diverged: seed {n} nan" for n in range(3)}
+    study.observer.outcomes.clear()
     evaluation(study, FakeExecutor(lambda task: trained(task.key, 0.5))).choose_winner()
     assert study_status(study.record, home=study.home).failures == {}
 

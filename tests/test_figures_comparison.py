@@ -36,7 +36,7 @@ def test_accuracy_has_a_point_a_seed_and_their_mean(comparison: Comparison) -> N
     first, second, *_ = get_accuracy_info(comparison)
     assert (first.name, first.seeds, first.accuracies) == ("one", [0, 1], [1.0, 0.8])
     assert (first.mean, first.std) == pytest.approx((0.9, 0.1 * 2**0.5))
-    assert (second.name, second.mean, second.std) == ("set:<b>a</b>", 0.9, 0.0)
+    assert (second.name, second.mean, second.std) == ("set:<b>a</b>", 0.9, None)
 
 
 def test_time_has_every_network(comparison: Comparison) -> None:

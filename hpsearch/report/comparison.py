@@ -119,9 +119,9 @@ _FIGURES = (
 )
 
 
-def _figures(contender: Contender) -> dict[str, float]:
+def _figures(contender: Contender) -> dict[str, float | None]:
     """By the names of `_FIGURES`."""
-    values = (
+    values: tuple[float | None, ...] = (
         contender.accuracy.mean,
         contender.accuracy.std,
         contender.loss.mean,
