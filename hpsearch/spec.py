@@ -17,10 +17,11 @@ from hpsearch.architecture import feature_map_sizes
 from hpsearch.catalogue import FOUND, DatasetInfo
 from hpsearch.configuration import Configuration, resolve
 from hpsearch.entries import flatten
+from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.fixedset import CONFIGURATION, SEED, NamedConfiguration
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import Objective
-from hpsearch.space import Scalar, Space
+from hpsearch.space import Choice, Float, Int, Scalar, Space
 from hpsearch.studytables import Final, FixedSet, PublishedSearch, Search, Training
 
 AUGMENTATION = "augmentation"  # the table's name
@@ -58,6 +59,29 @@ class StudySpec:
         configuration = resolve(values, model=self.model, folder=self.model_folder)
         feature_map_sizes(configuration.network, image_shape=self.dataset.image_shape)
         return configuration
+
+    def matters(self, name: str, params: Mapping[str, Scalar]) -> bool:
+        """Whether a trial would be another one with another value of a searched parameter.
+
+        Units of no layer do not matter, nor does momentum under Adam.
+        """
+        domain = next((p.domain for p in self.space.parameters if p.name == name), None)
+        match domain:
+            case Choice(others):
+                pass
+            case Int(low, high) | Float(low, high):
+                others = (low, high)
+            case _:
+                return True
+        own = self._identity_of(params)
+        return any(self._identity_of({**params, name: other}) != own for other in others)
+
+    def _identity_of(self, params: Mapping[str, Scalar]) -> str | None:
+        """The identity of a trial with these parameters, or None if there can be no such trial."""
+        try:
+            return self.identity(self.space.replay(params))
+        except (InfeasibleConfigurationError, KeyError):
+            return None
 
     def stored_configuration(self, document: Mapping[str, Any]) -> Configuration:
         """A configuration as a training keeps it; own models are where this study has them."""

@@ -7,11 +7,12 @@ import pytest
 from made_snapshots import COMPLETE, made_snapshot, made_trial
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import create_trial
+from small_studies import small_study
 
 from hpsearch.figures.figure import NoFigure, StudyFigure
 from hpsearch.figures.importances import get_importances_info, importances_figure
 from hpsearch.figures.parallel import parallel_figure
-from hpsearch.figures.parameters import get_parameters_info
+from hpsearch.figures.parameters import get_parameters_info, note_on
 from hpsearch.figures.slices import slices_figure
 from hpsearch.figures.theme import BLUE, VERMILLION
 
@@ -31,6 +32,18 @@ def test_the_best_are_kept_and_a_parameter_that_some_lack_counts_as_varied() -> 
         "dense.units",
         "learning_rate",
     ]
+
+
+def test_a_parameter_without_effect_is_left_out_and_named() -> None:
+    space = {"learning_rate": {"low": 1e-4, "high": 1e-1}, "dense.units": [8, 16, 32]}
+    document = small_study(space={**space, "dense_layers": 0}).document
+    snapshot = made_snapshot(
+        [made_trial(n, COMPLETE, n / 9, units=8 * n, rate=n / 100) for n in (1, 2, 4)],
+        document=document,
+    )
+    info = get_parameters_info(snapshot, most_trials=9)
+    assert (info.names, info.idle, info.fixed) == (["learning_rate"], ["dense.units"], [])
+    assert note_on(info).endswith("parameters without effect (dense.units) are not shown.")
 
 
 @pytest.mark.parametrize("make", [parallel_figure, slices_figure, importances_figure])

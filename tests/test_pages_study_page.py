@@ -9,7 +9,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
-from small_studies import run_small, small_study, stored
+from small_studies import RATES, run_small, small_study, stored
 
 from hpsearch.figures.figure import StudyFigure
 from hpsearch.figures.snapshot import read_snapshot
@@ -69,7 +69,9 @@ def contents_of(record: StudyRecord, home: Home) -> StudyContents:
 @pytest.fixture(scope="module")
 def tested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyContents]:
     home = Home(tmp_path_factory.mktemp("page") / "runs")
-    run_small(small_study(final={"seeds": 2}), home, test=True)
+    # Adam has no momentum
+    space = {"learning_rate": RATES, "dense.units": 8, "momentum": [0.5, 0.9]}
+    run_small(small_study(space=space, final={"seeds": 2}), home, test=True)
     with stored(home) as record:
         yield contents_of(record, home)
 
@@ -85,6 +87,7 @@ def test_a_page_has_its_result_first_and_all_its_parts(tested: StudyContents) ->
     test = tested.status.test
     assert f"{test.accuracy_mean:.4f} ± {test.accuracy_std:.4f}" in page
     assert "The test set was read once." in page
+    assert page.count(", without effect</td>") == 1
 
 
 def test_every_plot_has_a_label_and_every_image_a_text(tested: StudyContents) -> None:

@@ -553,3 +553,27 @@ def test_any_change_of_a_value_is_refused_as_a_mistake_or_gives_a_usable_study(
         spec.configuration(values)
     except InfeasibleConfigurationError:
         assert values.get("conv.padding") == "valid" or "conv.1.padding" in values
+
+
+@pytest.mark.parametrize(
+    ("params", "idle"),
+    [
+        ({"dense_layers": 0, "dense.units": 16}, {"dense.units", "momentum"}),
+        ({"dense_layers": 1, "dense.units": 16}, {"momentum"}),
+        ({"dense_layers": 0, "dense.units": 32, "optimizer": "sgd"}, {"dense.units"}),
+        ({"dense_layers": 2, "dense.units": 32, "optimizer": "sgd"}, set()),
+    ],
+)
+def test_a_parameter_matters_if_another_value_makes_another_trial(
+    params: dict[str, Scalar], idle: set[str]
+) -> None:
+    space = {
+        "dense_layers": [0, 1, 2],
+        "dense.units": [16, 32],
+        "optimizer": ["adam", "sgd"],
+        "momentum": {"low": 0.5, "high": 0.9},
+        "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
+    }
+    spec = parse_study({"dataset": "digits", "model": "cnn", "space": space}, name="idle")
+    trial = {"optimizer": "adam", "momentum": 0.5, "learning_rate": 0.01} | params
+    assert {name for name in space if not spec.matters(name, trial)} == idle

@@ -74,7 +74,7 @@ def importances_figure(snapshot: Snapshot) -> Shown:
     note = (
         f"From {info.num_trials:,} complete trials, by PED-ANOVA "
         "(Watanabe et al. 2023, arXiv:2304.10255): what tells the better trials from the rest. "
-        "Pruned trials are not in it."
+        "Pruned trials are not in it, nor are parameters without effect."
     )
     rows: list[tuple[object, ...]] = list(info.shares.items())
     alt = f"Importance of each parameter: {told}."

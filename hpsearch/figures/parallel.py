@@ -9,6 +9,7 @@ from hpsearch.figures.parameters import (
     ParametersInfo,
     columns_of,
     get_parameters_info,
+    label_width,
     note_on,
     reason_against,
     rows_of,
@@ -55,5 +56,5 @@ def parallel_figure(snapshot: Snapshot) -> Shown:
         columns_of(info),
         rows_of(info),
         note_on(info),
-        min_width=90 + 88 * (len(info.names) + 1),
+        min_width=90 + label_width(info) * (len(info.names) + 1),
     )

@@ -13,7 +13,8 @@ class ParametersInfo(NamedTuple):
 
     objective: str
     names: list[str]  # of the parameters with more than one value
-    fixed: list[str]  # the others
+    fixed: list[str]  # with one value only
+    idle: list[str]  # whose values made no difference
     trials: list[FrozenTrial]  # by number
     left_out: int  # complete trials that are worse
 
@@ -21,10 +22,17 @@ class ParametersInfo(NamedTuple):
 def get_parameters_info(snapshot: Snapshot, *, most_trials: int) -> ParametersInfo:
     """The complete trials, the best of them where there are too many to draw."""
     kept = sorted(snapshot.ranked[:most_trials], key=lambda trial: trial.number)
-    names = sorted(varied(kept))
+    several = varied(kept)
+    names = sorted(name for name in several if name not in snapshot.idle)
     everything = dict.fromkeys(name for trial in kept for name in trial.params)
-    fixed = [name for name in everything if name not in names]
-    return ParametersInfo(snapshot.objective, names, fixed, kept, len(snapshot.ranked) - len(kept))
+    return ParametersInfo(
+        objective=snapshot.objective,
+        names=names,
+        fixed=[name for name in everything if name not in several],
+        idle=[name for name in several if name in snapshot.idle],
+        trials=kept,
+        left_out=len(snapshot.ranked) - len(kept),
+    )
 
 
 def reason_against(info: ParametersInfo) -> str:
@@ -43,9 +51,16 @@ def note_on(info: ParametersInfo) -> str:
     parts = [f"The {len(info.trials)} complete trials"]
     if info.left_out:
         parts = [f"The best {len(info.trials)} complete trials; {info.left_out:,} are left out"]
-    if info.fixed:
-        parts.append(f"parameters with one value are not shown: {', '.join(info.fixed)}")
+    hidden = {"with one value": info.fixed, "without effect": info.idle}
+    listed = [f"{kind} ({', '.join(names)})" for kind, names in hidden.items() if names]
+    if listed:
+        parts.append(f"parameters {' or '.join(listed)} are not shown")
     return "; ".join(parts) + "."
+
+
+def label_width(info: ParametersInfo) -> int:
+    """Pixels that the longest label needs."""
+    return 16 + 8 * max(len(name) for name in (info.objective, *info.names))
 
 
 def columns_of(info: ParametersInfo) -> tuple[str, ...]:

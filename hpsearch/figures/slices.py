@@ -8,6 +8,7 @@ from hpsearch.figures.parameters import (
     ParametersInfo,
     columns_of,
     get_parameters_info,
+    label_width,
     note_on,
     reason_against,
     rows_of,
@@ -18,10 +19,11 @@ from hpsearch.figures.theme import POINT_SCALE, themed
 NAME, TITLE = "slices", "The objective by each parameter"
 MOST_TRIALS = 500  # points in each of the plots
 _ROW = 240  # pixels of height
+_COLUMNS = 4
 
 
-def plot_slices(info: ParametersInfo, snapshot: Snapshot, *, columns: int = 4) -> go.Figure:
-    """Optuna's figure as a grid of so many columns."""
+def plot_slices(info: ParametersInfo, snapshot: Snapshot) -> go.Figure:
+    """Optuna's figure as a grid of at most four columns."""
     study = as_optuna_study(snapshot, info.trials)
     figure = plot_slice(study, params=info.names, target_name=info.objective)
     colorbar = {"title": "trial"}
@@ -30,8 +32,9 @@ def plot_slices(info: ParametersInfo, snapshot: Snapshot, *, columns: int = 4) -
         trace.marker.color = [info.trials[place].number for place in trace.marker.color]
     for axis in figure.select_xaxes({"type": "category"}):
         axis.categoryarray = _in_order(list(axis.categoryarray))
+    columns = min(_COLUMNS, len(info.names))
     rows = -(-len(info.names) // columns)
-    _arrange(figure, count=len(info.names), rows=rows, columns=min(columns, len(info.names)))
+    _arrange(figure, count=len(info.names), rows=rows, columns=columns)
     return themed(figure, height=40 + _ROW * rows, legend=False)
 
 
@@ -79,5 +82,5 @@ def slices_figure(snapshot: Snapshot) -> Shown:
         columns_of(info),
         rows_of(info),
         note_on(info),
-        min_width=640 if len(info.names) > 1 else 0,
+        min_width=label_width(info) * min(_COLUMNS, len(info.names)) + 80,
     )

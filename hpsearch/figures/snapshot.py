@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -13,6 +14,7 @@ from hpsearch.catalogue import dataset_of
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, Objective, TrainingKey, best_epoch, is_maximized
 from hpsearch.report.status import document_of, is_fixed_set
+from hpsearch.spec import StudySpec
 from hpsearch.storage.record import (
     SPLIT,
     FinishedTraining,
@@ -23,6 +25,7 @@ from hpsearch.storage.record import (
     is_duplicate,
     rank_trials,
 )
+from hpsearch.studyparser import parse_study
 
 Histories = dict[TrainingKey, list[EpochMetrics]]
 
@@ -64,6 +67,21 @@ class Snapshot:
     def class_names(self) -> tuple[str, ...]:
         """In label order."""
         return dataset_of(self.document).class_names
+
+    @cached_property
+    def spec(self) -> StudySpec:
+        """The study file, read again; under no name, as any program may have given it one."""
+        return parse_study(self.document, name="unnamed")
+
+    @cached_property
+    def idle(self) -> frozenset[str]:
+        """The searched parameters that mattered to no complete trial, as units of no layer."""
+        names = dict.fromkeys(name for trial in self.ranked for name in trial.params)
+        return frozenset(
+            name
+            for name in names
+            if not any(self.spec.matters(name, trial.params) for trial in self.ranked)
+        )
 
     def epochs(self, trial: int) -> list[EpochMetrics]:
         """Of a trial of the search."""

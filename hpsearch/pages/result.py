@@ -116,7 +116,10 @@ def _winner_table(snapshot: Snapshot) -> PageTable | None:
     trial = next((t for t in snapshot.trials if t.number == snapshot.winner), None)
     if trial is None:
         return None
-    rows: list[list[object]] = [[name, value] for name, value in trial.params.items()]
+    rows: list[list[object]] = [
+        [name, value if snapshot.spec.matters(name, trial.params) else f"{value}, without effect"]
+        for name, value in trial.params.items()
+    ]
     parameters = [
         t.num_parameters for k, t in snapshot.trainings.items() if k.trial == trial.number
     ]
