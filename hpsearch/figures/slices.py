@@ -20,6 +20,7 @@ NAME, TITLE = "slices", "The objective by each parameter"
 MOST_TRIALS = 500  # points in each of the plots
 _ROW = 240  # pixels of height
 _COLUMNS = 4
+_TITLE = 13  # pixels
 
 
 def plot_slices(info: ParametersInfo, snapshot: Snapshot) -> go.Figure:
@@ -32,6 +33,7 @@ def plot_slices(info: ParametersInfo, snapshot: Snapshot) -> go.Figure:
         trace.marker.color = [info.trials[place].number for place in trace.marker.color]
     for axis in figure.select_xaxes({"type": "category"}):
         axis.categoryarray = _in_order(list(axis.categoryarray))
+    figure.update_xaxes(title_font_size=_TITLE)
     columns = min(_COLUMNS, len(info.names))
     rows = -(-len(info.names) // columns)
     _arrange(figure, count=len(info.names), rows=rows, columns=columns)
@@ -48,7 +50,7 @@ def _in_order(labels: list[str]) -> list[str]:
 
 def _arrange(figure: go.Figure, *, count: int, rows: int, columns: int) -> None:
     """Put the plots of Optuna's one row into a grid."""
-    gap = 0.05
+    gap = 0.15  # of a column, for the ends of tick labels
     height = (1 - 0.3 * (rows - 1) / rows) / rows
     for index in range(count):
         row, column = divmod(index, columns)
@@ -82,5 +84,5 @@ def slices_figure(snapshot: Snapshot) -> Shown:
         columns_of(info),
         rows_of(info),
         note_on(info),
-        min_width=label_width(info) * min(_COLUMNS, len(info.names)) + 80,
+        min_width=(label_width(info) + 30) * min(_COLUMNS, len(info.names)) + 120,
     )
