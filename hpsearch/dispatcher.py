@@ -27,7 +27,7 @@ from hpsearch.executors.messages import (
     WorkerLost,
 )
 from hpsearch.interruption import Interruption
-from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.records import EpochMetrics, Method, TrainingKey
 from hpsearch.storage.database import utc_now
 from hpsearch.storage.record import FinishedTraining, StudyRecord
 
@@ -119,7 +119,7 @@ class Dispatcher:
         """Start the task as soon as a slot is free; `known` epochs of it are recorded already."""
         self._num_epochs[task.key] = len(known)
         self._spent_s[task.key] = sum(metrics.duration_s for metrics in known)
-        self._waiting.append(task)
+        self._waiting.append(replace(task, begun=self._begun_as(task.key)) if known else task)
         self._fill()
 
     def stop(self, key: TrainingKey) -> None:
@@ -159,6 +159,7 @@ class Dispatcher:
     def _handle(self, event: Event) -> Iterator[Event]:
         match event:
             case TrainingStarted():
+                self._running[event.key] = replace(self._running[event.key], begun=event)
                 self._record.add_start(
                     event.key, method=str(event.method), device=event.device, epoch=event.epoch
                 )
@@ -179,6 +180,13 @@ class Dispatcher:
             case _:
                 self._forget(event.key)
                 yield event
+
+    def _begun_as(self, key: TrainingKey) -> TrainingStarted | None:
+        """How the training was begun, or last continued, in an earlier run."""
+        start = self._record.last_start(key)
+        if start is None:
+            return None
+        return TrainingStarted(key, Method.parse(start.method), start.device, start.epoch)
 
     def _warn_once(self, event: CheckpointFailed) -> None:
         """Tell of a training's first missing checkpoint; the next ones miss, too."""

@@ -108,6 +108,24 @@ def test_every_start_is_recorded_with_its_method_and_its_run(study: Bench) -> No
     assert {s.method for s in starts} == {"fp32, contiguous, written-out"}
 
 
+def test_a_training_goes_on_as_it_was_begun_after_its_worker_s_death_and_in_the_next_run(
+    study: Bench,
+) -> None:
+    tasks: list[Task] = []
+    begun = TrainingStarted(KEY, METHOD, "some GPU", 1)
+
+    def script(task: Task) -> Sequence[Event]:
+        tasks.append(task)
+        return [begun, EpochFinished(KEY, epoch(1)), *([WorkerLost(KEY, "")] * (len(tasks) == 1))]
+
+    dispatcher = study.dispatcher(FakeExecutor(script))
+    dispatcher.submit(study.task(0))
+    list(dispatcher.events())
+    list(dispatcher.events())
+    study.dispatcher(FakeExecutor(script)).submit(study.task(0), known=study.record.epochs(KEY))
+    assert [task.begun for task in tasks] == [None, begun, begun]
+
+
 def test_a_gap_in_the_epochs_is_our_mistake(study: Bench) -> None:
     executor = FakeExecutor(lambda task: [EpochFinished(task.key, epoch(2))])
     dispatcher = study.dispatcher(executor)

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from hpsearch.configuration import Configuration
-from hpsearch.data.tensors import load_device_data
+from hpsearch.data.tensors import DataCache
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.executors import task_run
 from hpsearch.executors.messages import (
@@ -28,7 +28,7 @@ from hpsearch.executors.messages import (
 )
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.models.network import build_network
-from hpsearch.records import EpochMetrics, TrainingKey
+from hpsearch.records import EpochMetrics, Method, TrainingKey
 from hpsearch.training.device import prepare_device
 from hpsearch.training.plan import Plan
 
@@ -41,10 +41,10 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
 
 
 def begin(plan: Plan, folder: Path, *, weights: bool = False) -> TaskRun:
-    data = load_device_data(plan.training_set, device=prepare_device("cpu"))
+    prepare_device("cpu")
     checkpoint = folder / "checkpoint.pt"
     task = Task(KEY, plan, checkpoint, folder / "weights.safetensors" if weights else None)
-    return TaskRun(task, data, device=CPU)
+    return TaskRun(task, DataCache(CPU), device=CPU)
 
 
 def metrics_of(events: list[Event]) -> list[EpochMetrics]:
@@ -101,12 +101,35 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_the_training_goes_on(
     monkeypatch.setattr(task_run, "_CHECKPOINT_EVERY_S", 0.0)
     (tmp_path / "full").touch()
     task = replace(begin(make_plan(digits), tmp_path).task, checkpoint=tmp_path / "full" / "a.pt")
-    run = TaskRun(task, load_device_data(digits, device=CPU), device=CPU)
+    run = TaskRun(task, DataCache(CPU), device=CPU)
     _, *events, last = run.events()
     assert [type(event) for event in events] == [CheckpointFailed, EpochFinished] * 3
     assert isinstance(last, TrainingFinished)
     assert isinstance(events[0], CheckpointFailed)
     assert "full" in events[0].reason
+
+
+def test_images_that_do_not_fit_fail_the_task_for_want_of_memory(
+    digits: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("hpsearch.data.tensors.load_device_data", full)
+    (failed,) = begin(make_plan(digits), tmp_path).events()
+    assert isinstance(failed, TrainingFailed)
+    assert failed.outcome == "out-of-memory"
+
+
+@pytest.mark.parametrize(("device", "kept"), [("cpu", True), ("some GPU", False)])
+def test_an_earlier_life_s_method_is_kept_on_such_a_device(
+    digits: TrainingSet, tmp_path: Path, device: str, kept: bool
+) -> None:
+    plain = Method("fp32", "contiguous", "autograd")
+    task = begin(make_plan(digits), tmp_path).task
+    again = replace(task, begun=TrainingStarted(KEY, plain, device, 1))
+    started = next(TaskRun(again, DataCache(CPU), device=CPU).events())
+    assert started == TrainingStarted(KEY, plain if kept else METHOD, "cpu", 1)
 
 
 def test_a_damaged_checkpoint_starts_the_task_over(digits: TrainingSet, tmp_path: Path) -> None:

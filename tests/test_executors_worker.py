@@ -17,7 +17,7 @@ from pathlib import Path
 
 import hpsearch.executors.task_loop
 import hpsearch.executors.worker
-from hpsearch.data.tensors import load_device_data
+from hpsearch.data.tensors import DataCache
 from hpsearch.data.training_set import prepare_training_set
 from hpsearch.executors.messages import Task, TrainingFinished
 from hpsearch.executors.task_run import TaskRun
@@ -34,7 +34,7 @@ configuration = spec.configuration({{"dense.units": 8}})
 plan = Plan(configuration, data, 0, 1, 1, "val_accuracy", None, "fp32", "train")
 task = Task(TrainingKey("search", 0), plan, folder / "checkpoint.pt", folder / "weights")
 device = prepare_device("cpu")
-run = TaskRun(task, load_device_data(data, device=device), device=device)
+run = TaskRun(task, DataCache(device), device=device)
 *_, last = run.events()
 run.save_checkpoint()
 assert isinstance(last, TrainingFinished), last

@@ -1,6 +1,7 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -116,14 +117,29 @@ def test_a_single_candidate_is_not_timed() -> None:
     assert fastest([A], {}.__getitem__) == A
 
 
-def test_a_graph_that_cannot_be_recorded_is_left_out_with_a_warning() -> None:
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        (B, "operation not permitted when stream is capturing"),
+        (Method("bf16", "contiguous", "autograd"), "not implemented for 'BFloat16'"),
+    ],
+)
+def test_a_method_that_does_not_work_here_is_left_out_with_a_warning(
+    failing: Method, message: str
+) -> None:
     def seconds(method: Method) -> float:
-        if method == B:
-            raise RuntimeError("operation not permitted when stream is capturing")
+        if method == failing:
+            raise RuntimeError(message)
         return {A: 1.0, C: 0.5}[method]
 
-    with pytest.warns(UserWarning, match=r"left out.*fp32, contiguous, captured: operation not"):
-        assert fastest([A, B, C], seconds) == C
+    with pytest.warns(UserWarning, match=f"left out.*{failing}: {message}"):
+        assert fastest([A, failing, C], seconds) == C
+
+
+def out_of_memory_while_recording() -> RuntimeError:
+    error = RuntimeError("operation failed due to a previous error during capture")
+    error.__context__ = torch.OutOfMemoryError("CUDA out of memory")
+    return error
 
 
 @pytest.mark.parametrize(
@@ -131,7 +147,7 @@ def test_a_graph_that_cannot_be_recorded_is_left_out_with_a_warning() -> None:
     [
         (A, RuntimeError("no kernel")),  # the usual method
         (C, torch.OutOfMemoryError("CUDA out of memory")),
-        (Method("bf16", "contiguous", "autograd"), RuntimeError("no kernel")),
+        (B, out_of_memory_while_recording()),
     ],
 )
 def test_other_failures_are_the_trainings_own(failing: Method, error: RuntimeError) -> None:
@@ -141,7 +157,7 @@ def test_other_failures_are_the_trainings_own(failing: Method, error: RuntimeErr
         return 1.0
 
     with pytest.raises(type(error)), warnings.catch_warnings():
-        fastest([A, B, failing], seconds)
+        fastest([A, failing], seconds)
 
 
 def test_trying_methods_leaves_the_network_as_it_is() -> None:
@@ -191,3 +207,20 @@ def test_a_plain_training_differs_in_its_last_digits_only(
     for one, two in zip(plain.epochs(), start(plan).epochs(), strict=True):
         assert one.loss == pytest.approx(two.loss, rel=1e-3)
         assert one.val_loss == pytest.approx(two.val_loss, rel=1e-3)
+
+
+@pytest.mark.parametrize(("model", "values"), [("mlp", MLP), ("cnn", BLOCKABLE)])
+def test_a_training_of_another_kind_of_device_goes_on_by_a_method_of_this_one(
+    tmp_path: Path, model: Literal["mlp", "cnn"], values: Values
+) -> None:
+    plan = make_plan(prepare_digits(tmp_path), values, model=model)
+    data = load_device_data(plan.training_set, device=CPU)
+    elsewhere, here = Training(plan, data, device=CPU, plain=True), start(plan)
+    next(elsewhere.epochs())
+    state = elsewhere.state() | {"device": "cuda", "method": {"step": "captured"}}
+    method = here.method
+    here.load_state(state)
+    assert here.method == method != elsewhere.method
+    one, two = list(elsewhere.epochs()), list(here.epochs())
+    assert [m.epoch for m in two] == [2, 3]
+    assert [m.loss for m in two] == pytest.approx([m.loss for m in one], rel=1e-3)

@@ -136,6 +136,40 @@ def test_weights_in_any_memory_order_make_the_same_steps(values: Values) -> None
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+@pytest.mark.parametrize("values", [{"learning_rate": 0.01}, {**SGD, "momentum": 0.9}])
+def test_a_state_serves_weights_in_another_memory_order(values: Values) -> None:
+    configuration = resolve(values, model="mlp")
+    torch.manual_seed(0)
+    rows = nn.Sequential(nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, 10))
+    first = Optimizer(configuration.optimizer, rows.parameters())
+    rate = configuration.learning_rate
+    train_a_little(rows, partial(first.step, learning_rate=rate))
+    columns = copy.deepcopy(rows)
+    columns[0].weight.data = columns[0].weight.data.t().contiguous().t()
+    second = Optimizer(configuration.optimizer, columns.parameters())
+    second.load_state(copy.deepcopy(first.state()))
+    losses = [
+        train_a_little(module, partial(optimizer.step, learning_rate=rate))
+        for module, optimizer in ((rows, first), (columns, second))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_gradients_reach_the_kernel_laid_out_as_their_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+
+    def kernel(weights: list[Tensor], gradients: list[Tensor], *_: object, **__: object) -> None:
+        seen.extend((w.stride(), g.stride()) for w, g in zip(weights, gradients, strict=True))
+
+    monkeypatch.setattr(torch, "_fused_adam_", kernel)
+    weight = nn.Parameter(torch.zeros(10, 40, 49).permute(0, 2, 1))
+    step = Optimizer(resolve({}, model="mlp").optimizer, [weight]).step
+    step([torch.zeros(40, 10, 49).permute(1, 2, 0)], 0.1)
+    assert [ours == theirs for ours, theirs in seen] == [True]
+
+
 def test_an_optimizer_goes_on_from_its_state() -> None:
     configuration = resolve({"learning_rate": 0.1}, model="mlp")
     module = Weight()

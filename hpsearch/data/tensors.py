@@ -94,6 +94,21 @@ def load_device_data(training_set: TrainingSet, *, device: torch.device) -> Devi
     return DeviceData(*parts)
 
 
+class DataCache:
+    """The training set that was last asked for, on one device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._loaded: dict[TrainingSet, DeviceData] = {}
+
+    def load(self, training_set: TrainingSet) -> DeviceData:
+        """Load a training set, or return it as it was loaded."""
+        if training_set not in self._loaded:
+            self._loaded.clear()
+            self._loaded[training_set] = load_device_data(training_set, device=self._device)
+        return self._loaded[training_set]
+
+
 def fits(num_bytes: int, device: torch.device) -> bool:
     """Whether images are to be copied to a device: they take half of its free memory at most."""
     if device.type != "cuda":

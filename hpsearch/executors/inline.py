@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from hpsearch.data.tensors import DeviceData, load_device_data
-from hpsearch.data.training_set import TrainingSet
+from hpsearch.data.tensors import DataCache
 from hpsearch.executors.messages import Event, Task, TrainingPaused, ends_task
 from hpsearch.executors.task_run import TaskRun
 from hpsearch.records import TrainingKey
@@ -15,7 +14,7 @@ class InlineExecutor:
 
     def __init__(self, *, device: str) -> None:
         self._device = prepare_device(device)
-        self._data: dict[TrainingSet, DeviceData] = {}
+        self._data = DataCache(self._device)
         self._run: TaskRun | None = None
         self._events: Iterator[Event] = iter(())
 
@@ -27,10 +26,7 @@ class InlineExecutor:
     def submit(self, task: Task) -> None:
         """Make the task the one that polls advance."""
         assert self._run is None, "one task at a time"
-        training_set = task.plan.training_set
-        if training_set not in self._data:
-            self._data = {training_set: load_device_data(training_set, device=self._device)}
-        self._run = TaskRun(task, self._data[training_set], device=self._device)
+        self._run = TaskRun(task, self._data, device=self._device)
         self._events = self._run.events()
 
     def stop(self, key: TrainingKey) -> None:

@@ -14,6 +14,16 @@ from hpsearch.training.plan import Plan
 
 
 @dataclass(frozen=True)
+class TrainingStarted:
+    """A worker has the network ready, or the checkpoint of an earlier life of the task."""
+
+    key: TrainingKey
+    method: Method
+    device: str  # as PyTorch names its model: cpu, NVIDIA H200
+    epoch: int  # the first that it trains now, counted from 1
+
+
+@dataclass(frozen=True)
 class Task:
     """One training to do."""
 
@@ -24,16 +34,7 @@ class Task:
     plain: bool = False  # computed by PyTorch's own layers and autograd only
     alone: bool = False  # nothing else trains on its device meanwhile
     limit_s: float | None = None  # of training, epochs before an interruption included
-
-
-@dataclass(frozen=True)
-class TrainingStarted:
-    """A worker has the network ready, or the checkpoint of an earlier life of the task."""
-
-    key: TrainingKey
-    method: Method
-    device: str  # as PyTorch names its model: cpu, NVIDIA H200
-    epoch: int  # the first that it trains now, counted from 1
+    begun: TrainingStarted | None = None  # in an earlier life; on such a device its method is kept
 
 
 @dataclass(frozen=True)

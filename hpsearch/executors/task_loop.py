@@ -9,8 +9,7 @@ import queue
 import threading
 from multiprocessing.connection import Connection
 
-from hpsearch.data.tensors import DeviceData, load_device_data
-from hpsearch.data.training_set import TrainingSet
+from hpsearch.data.tensors import DataCache
 from hpsearch.executors.messages import (
     Answer,
     Command,
@@ -36,7 +35,7 @@ class TaskLoop:
         self._connection = connection
         self._device = prepare_device(device)
         self._inbox: queue.Queue[Task | Command] = queue.Queue()
-        self._data: dict[TrainingSet, DeviceData] = {}  # of the last study only
+        self._data = DataCache(self._device)
 
     def run(self) -> None:
         """Do tasks until the connection ends."""
@@ -63,7 +62,7 @@ class TaskLoop:
             os._exit(_ORPHANED)
 
     def _do(self, task: Task) -> None:
-        run = TaskRun(task, self._load(task.plan.training_set), device=self._device)
+        run = TaskRun(task, self._data, device=self._device)
         for event in run.events():
             self._send(event)
             if not isinstance(event, EpochFinished):
@@ -88,8 +87,3 @@ class TaskLoop:
             if message.answer != "continue":
                 return message.answer
             wait_s = 0.0
-
-    def _load(self, training_set: TrainingSet) -> DeviceData:
-        if training_set not in self._data:
-            self._data = {training_set: load_device_data(training_set, device=self._device)}
-        return self._data[training_set]

@@ -12,7 +12,7 @@ from dataclasses import asdict
 import torch
 from safetensors.torch import save
 
-from hpsearch.data.tensors import DeviceData
+from hpsearch.data.tensors import DataCache
 from hpsearch.errors import InfeasibleConfigurationError, UserError
 from hpsearch.executors.messages import (
     CheckpointFailed,
@@ -31,6 +31,7 @@ from hpsearch.text import error_text, one_line
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 from hpsearch.training.device import device_name
 from hpsearch.training.epochs import DivergedError, Training
+from hpsearch.training.memory import is_out_of_memory
 
 _CHECKPOINT_EVERY_S = 10.0
 
@@ -38,7 +39,7 @@ _CHECKPOINT_EVERY_S = 10.0
 class TaskRun:
     """One task under way on this process' device."""
 
-    def __init__(self, task: Task, data: DeviceData, *, device: torch.device) -> None:
+    def __init__(self, task: Task, data: DataCache, *, device: torch.device) -> None:
         self.task = task
         self._data = data
         self._device = device
@@ -52,12 +53,8 @@ class TaskRun:
             yield TrainingDiverged(self.task.key, str(error))
         except InfeasibleConfigurationError as error:  # an own model says so
             yield TrainingFailed(self.task.key, "infeasible", one_line(str(error)), traceback="")
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            yield self._failed("out-of-memory", error)
         except (Exception, SystemExit) as error:  # a model's own mistake must not end the search
-            # on the CPU, PyTorch has no exception of its own for want of memory
-            outcome = "out-of-memory" if "DefaultCPUAllocator" in error_text(error) else "error"
-            yield self._failed(outcome, error)
+            yield self._failed("out-of-memory" if is_out_of_memory(error) else "error", error)
 
     def save_checkpoint(self) -> list[CheckpointFailed]:
         """Save the training as it is after its last finished epoch; return what was in the way."""
@@ -72,12 +69,18 @@ class TaskRun:
 
     def _train(self) -> Iterator[Event]:
         task = self.task
-        training = Training(task.plan, self._data, device=self._device, plain=task.plain)
+        data = self._data.load(task.plan.training_set)
+        name = device_name(self._device)
+        training = Training(
+            task.plan,
+            data,
+            device=self._device,
+            plain=task.plain,
+            method=task.begun.method if task.begun and task.begun.device == name else None,
+        )
         load_checkpoint(task.checkpoint, training, plan=task.plan.fingerprint, device=self._device)
         self._training = training
-        yield TrainingStarted(
-            task.key, training.method, device_name(self._device), len(training.history) + 1
-        )
+        yield TrainingStarted(task.key, training.method, name, len(training.history) + 1)
         for metrics in training.history:
             yield EpochFinished(task.key, metrics)
         saved = time.monotonic()

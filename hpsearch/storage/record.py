@@ -161,10 +161,16 @@ class StudyRecord:
 
     def starts(self, *, role: Role) -> list[Start]:
         """The starts of every training in a role, oldest first."""
+        return self._query_starts(starts.c.role == role)
+
+    def last_start(self, key: TrainingKey) -> Start | None:
+        """The newest start of a training; None if an older hpsearch kept none."""
+        wanted = (starts.c.role == key.role, starts.c.trial == key.trial, starts.c.seed == key.seed)
+        return next(reversed(self._query_starts(*wanted)), None)
+
+    def _query_starts(self, *wanted: ColumnElement[bool]) -> list[Start]:
         query = (
-            select(starts)
-            .where(starts.c.study_id == self.study_id, starts.c.role == role)
-            .order_by(starts.c.id)
+            select(starts).where(starts.c.study_id == self.study_id, *wanted).order_by(starts.c.id)
         )
         with self.database.engine.connect() as connection:
             return [

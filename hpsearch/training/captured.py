@@ -57,11 +57,24 @@ class CapturedStep:
 def _record_graph(work: Work) -> Work:
     """Record what work does to the current GPU; the result does it again."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = work()
+    try:
+        with torch.cuda.graph(graph):
+            result = work()
+    except BaseException:
+        _leave_recording()
+        raise
 
     def replay() -> Tensor:
         graph.replay()
         return result
 
     return replay
+
+
+def _leave_recording() -> None:
+    """Give the current GPU's generator a new state: a failed recording leaves the old one in it.
+
+    Otherwise every dropout after it fails. An epoch seeds the generator itself.
+    """
+    generator = torch.cuda.default_generators[torch.cuda.current_device()]
+    generator.graphsafe_set_state(torch.Generator(device="cuda"))

@@ -15,7 +15,7 @@ import torch
 
 from hpsearch.home import atomic_path, checkpoint_files
 
-_FORMAT = 2  # of what `Training.state` returns
+_FORMAT = 3  # of what `Training.state` returns
 _DIGEST_BYTES = 32
 
 

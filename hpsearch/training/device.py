@@ -21,6 +21,7 @@ def prepare_device(device: str) -> torch.device:
         # nothing here reads memory before writing it
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
+        torch.cuda.set_device(device)  # graphs are recorded on the current one
     return torch.device(device)
 
 

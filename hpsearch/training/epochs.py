@@ -115,12 +115,14 @@ class Training:
             "module": self.module.state_dict(),
             "optimizer": self._optimizer.state(),
             "best_weights": self.best_weights,
+            "device": self.device.type,
             "method": asdict(self.method),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned."""
-        self._use(self.module, Method(**state["method"]))
+        """Take over what `state` returned; of another kind of device, all but the method."""
+        if state["device"] == self.device.type:
+            self._use(self.module, Method(**state["method"]))
         self.history = [EpochMetrics(**metrics) for metrics in state["history"]]
         self.module.load_state_dict(state["module"])
         self._optimizer.load_state(state["optimizer"])

@@ -18,6 +18,7 @@ from hpsearch.configuration import Configuration
 from hpsearch.models.layout import bears_channels_last, can_block
 from hpsearch.records import Layout, Method, Precision
 from hpsearch.training.learner import Learner, make_learner
+from hpsearch.training.memory import is_out_of_memory
 from hpsearch.training.steps import can_write_out
 
 _UNTIMED_STEPS = 4  # choose algorithms, fill caches, record a graph
@@ -104,10 +105,8 @@ def fastest(candidates: Sequence[Method], seconds: Callable[[Method], float]) ->
 def _attempt(method: Method, seconds: Callable[[Method], float]) -> float:
     try:
         return seconds(method)
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:  # what a driver or a kernel may say of a graph
-        if method.step != "captured":
+    except RuntimeError as error:  # what a driver or a kernel may say of a graph, or of bf16
+        if is_out_of_memory(error):
             raise
         warnings.warn(f"left out, for it does not work here: {method}: {error}", stacklevel=2)
         return float("inf")

@@ -7,6 +7,7 @@ fifths of Adam's time for a small MLP.
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -37,21 +38,36 @@ class Optimizer:
 
         A captured step keeps its learning rate in a tensor on the device, to change it later.
         """
-        ordered = [g.permute(order) for g, order in zip(gradients, self._orders, strict=True)]
+        # the fused kernels of a GPU refuse gradients laid out in another way than the weights
+        ordered = [
+            gradient.permute(order).contiguous()
+            for gradient, order in zip(gradients, self._orders, strict=True)
+        ]
         if isinstance(self._settings, Adam):
             self._adam(ordered, learning_rate)
         else:
             self._sgd(ordered, learning_rate, self._settings)
 
     def state(self) -> State:
-        """The tensors to save: `load_state` of a new optimiser goes on with them."""
-        return self._state
+        """The tensors to save: `load_state` of a new optimiser goes on with them.
+
+        In the parameters' own shapes, however the weights lie in memory there and here.
+        """
+        return {
+            name: [self._as_parameter(tensor, number) for number, tensor in enumerate(tensors)]
+            for name, tensors in self._state.items()
+        }
 
     def load_state(self, state: State) -> None:
         """Take over what `state` returned."""
         for name, tensors in self._state.items():
-            for mine, other in zip(tensors, state[name], strict=True):
-                mine.copy_(other)
+            for number, (mine, other) in enumerate(zip(tensors, state[name], strict=True)):
+                self._as_parameter(mine, number).copy_(other)
+
+    def _as_parameter(self, tensor: Tensor, number: int) -> Tensor:
+        """One of ours as a view with its parameter's order of dimensions; a count has none."""
+        order = self._orders[number]
+        return tensor.permute(np.argsort(order).tolist()) if tensor.ndim == len(order) else tensor
 
     def _adam(self, gradients: list[Tensor], learning_rate: float | Tensor) -> None:
         """Kingma & Ba 2015."""
