@@ -34,6 +34,7 @@ from benchmarks.reference import REFERENCE, Model
 from benchmarks.replay import ReplayExecutor
 from benchmarks.target import TARGET, Outcome, Targets
 from benchmarks.throughput import _our_images_per_s, epochs_per_s
+from benchmarks.trials import measure_trials
 from made_data import prepare_digits
 from made_plans import make_plan
 from rich.console import Console
@@ -192,6 +193,7 @@ def test_a_peer_that_cannot_be_imported_says_what_is_missing(
         (["--only", "T8"], "name one of them"),
         (["--only", "T9"], "T9; allowed: T1, T2"),
         (["--device", "tpu"], "'cpu', 'cuda'"),
+        (["--only", "T7", "--json", "no-such/folder.json"], "cannot be written"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_at_once(
@@ -205,6 +207,24 @@ def test_what_cannot_be_measured_is_refused_at_once(
     assert message in " ".join(answer.output.split())
 
 
+def test_without_our_own_search_there_is_no_overhead_and_the_peers_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(command: list[str], *, timeout_s: float) -> dict[str, object]:
+        if "hpsearch" in command:
+            raise ContestantError("out of memory")
+        return {"trained": 24, "val_accuracy": [0.5] * 24}
+
+    monkeypatch.setattr("benchmarks.trials.run_json", run)
+    setting = Setting(
+        Path(sys.executable), tmp_path, tmp_path, "cpu", 2, 2, repeats=1, quick=True, trial_images=9
+    )
+    contest, overhead, accuracies = measure_trials(setting, model="cnn")
+    assert overhead is None
+    assert contest.ours.failure == "out of memory"
+    assert len([score for score in contest.scores if score.samples]) == len(accuracies) == 3
+
+
 def test_the_last_line_is_the_result() -> None:
     assert run_json(["sh", "-c", "echo chatter; echo '{\"a\": 1}'"], timeout_s=9) == {"a": 1}
 
@@ -213,7 +233,9 @@ def test_each_repeat_trains_its_own_images(data_dir: Path, tmp_path: Path) -> No
     setting = Setting(
         Path(sys.executable), data_dir, tmp_path, "cpu", 2, 1, repeats=2, quick=True, trial_images=9
     )
-    assert all(_our_images_per_s(setting, "mlp", seconds=0.1) > 0 for _ in range(2))
+    methods: list[str] = []
+    assert all(_our_images_per_s(setting, "mlp", 0.1, methods) > 0 for _ in range(2))
+    assert methods == ["fp32, contiguous, written-out"]
     folders = {path for path in tmp_path.iterdir() if path.name != "cache"}
     assert len(folders) == 2, "none finds the checkpoints of the one before"
 
@@ -350,6 +372,26 @@ def test_targets_are_shown_fastest_first_and_say_how_many_curves_were_replayed()
     assert [row[0] for row in rows[1:]] == ["fast", "default", "never"]
     assert rows[1][1:] == ["1.000", "1 of 1", "0.50 x", "1.000", "0.9000"]
     assert "recorded curves of 2 seeds" in text
+
+
+@pytest.mark.parametrize(
+    ("peers", "verdict"),
+    [
+        ({"a": 10.0, "b": 5.0}, "3.00 x the best peer; goal 2 x: met"),
+        ({"a": 20.0, "b": 5.0}, "1.50 x the best peer; goal 2 x: missed"),
+        ({"a": 10.0, "b": None}, "3.00 x the best peer that ran; goal 2 x: not judged without b"),
+        ({"a": None}, "goal 2 x: nothing to compare"),
+    ],
+)
+def test_only_the_whole_field_can_meet_the_goal(
+    peers: dict[str, float | None], verdict: str
+) -> None:
+    scores = [Score(name, [] if value is None else [value]) for name, value in peers.items()]
+    _, text = shown(
+        lambda console, contest: tables.show_contest(console, contest, {}),
+        Contest("T1", "made", "images/s", 2.0, [Score(OURS, [30.0]), *scores]),
+    )
+    assert verdict in text
 
 
 def test_a_contestant_left_out_is_shown_with_its_reason() -> None:

@@ -16,7 +16,7 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.contest import Contest, Setting
+from benchmarks.contest import Contest, Setting, run_json
 from benchmarks.curves import TABLE, Curves, load_curves
 from benchmarks.footprint import measure_footprint
 from benchmarks.growth import measure_growth
@@ -38,6 +38,7 @@ from hpsearch.environment import processor_name
 from hpsearch.output import stdout
 
 Measure = Literal["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8"]
+_PEERS = ("torch", "torchvision", "optuna", "tensorflow", "tensorflow-cpu", "keras", "ray")
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
@@ -47,6 +48,7 @@ class Results:
 
     path: Path
     machine: dict[str, Any]
+    settings: dict[str, Any]
     values: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, value: Any, **more: Any) -> None:
@@ -56,7 +58,7 @@ class Results:
 
     def write(self) -> None:
         """Write all of it as JSON."""
-        document = {"machine": self.machine, **self.values}
+        document = {"machine": self.machine, "settings": self.settings, **self.values}
         self.path.write_text(json.dumps(document, indent=1) + "\n")
 
 
@@ -64,7 +66,9 @@ def bench(
     *,
     quick: Annotated[bool, typer.Option(help="Fewer images, repeats and measures.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="T1 to T8; may be repeated.")] = None,
-    repeats: Annotated[int, typer.Option(min=1)] = 5,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Of each contestant; by default 5, or 2 if quick.")
+    ] = None,
     trial_images: Annotated[
         int | None,
         typer.Option(min=1_000, max=TRAINING_IMAGES, help="That each trial of T3 trains on."),
@@ -92,12 +96,15 @@ def bench(
             device=device,
             workers=workers_per_gpu if device == "cuda" else physical_cores(),
             cores=physical_cores(),
-            repeats=2 if quick else repeats,
+            repeats=repeats or (2 if quick else 5),
             quick=quick,
             trial_images=trial_images or (2_550 if quick else TRAINING_IMAGES),
         )
-        results = Results(output, _machine(setting))
-        results.write()
+        results = Results(output, _machine(setting), _settings(setting))
+        try:
+            results.write()
+        except OSError as error:
+            raise typer.BadParameter(f"{output} cannot be written: {error.strerror}") from None
         _measure(setting, wanted, curves, results)
     print(f"written: {output}")
 
@@ -161,9 +168,10 @@ def _measure_trials(setting: Setting, results: Results, console: Console) -> Non
     for model in models:
         contest, overhead, accuracies = measure_trials(setting, model=model)
         results.add(f"T3-{model}", contest, val_accuracy=accuracies)
-        results.add(f"T4-{model}", overhead)
         show_contest(console, contest, accuracies)
-        overheads.append(overhead)
+        if overhead is not None:
+            results.add(f"T4-{model}", overhead)
+            overheads.append(overhead)
     show_overheads(console, overheads)
 
 
@@ -171,6 +179,9 @@ def _measure_limits(
     setting: Setting, contests: dict[Model, Contest], results: Results, console: Console
 ) -> None:
     for model, contest in contests.items():
+        if not contest.ours.samples:
+            console.print(f"T8: {model}: left out, as hpsearch has no throughput of it")
+            continue
         limit = measure_limit(setting, model=model, images_per_s=contest.ours.median)
         results.add(f"T8-{model}", limit)
         show_limit(console, limit)
@@ -187,6 +198,26 @@ def _machine(setting: Setting) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("torch", "torchvision", "optuna", "numpy")},
     }
+
+
+def _settings(setting: Setting) -> dict[str, Any]:
+    """How the run was started, and what its peers are."""
+    shown = ("device", "workers", "cores", "repeats", "quick", "trial_images")
+    return {
+        "command": sys.argv[1:],
+        **{name: getattr(setting, name) for name in shown},
+        "peers": _versions(setting.peers_python),
+    }
+
+
+def _versions(python: Path) -> dict[str, str]:
+    """The peers' packages, by name, as far as they are installed."""
+    code = (
+        "import json, importlib.metadata as m; print(json.dumps({d.metadata['Name'].lower(): "
+        "d.version for d in m.distributions() if d.metadata['Name']}))"
+    )
+    installed = run_json([str(python), "-c", code], timeout_s=60)
+    return {name: str(installed[name]) for name in _PEERS if name in installed}
 
 
 if __name__ == "__main__":

@@ -46,11 +46,17 @@ class Contest:
     unit: str
     goal: float  # times the best peer
     scores: list[Score] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)  # that our workers computed by
 
     @property
     def ours(self) -> Score:
         """Our own results."""
         return next(score for score in self.scores if score.contestant == OURS)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The peers that could not be run."""
+        return [s.contestant for s in self.scores if s.contestant != OURS and not s.samples]
 
     @property
     def ratio(self) -> float | None:

@@ -53,9 +53,21 @@ def show_contest(console: Console, contest: Contest, accuracies: Mapping[str, fl
             row.append("" if reached is None else f"{reached:.4f}")
         table.add_row(*row)
     console.print(table)
-    if contest.ratio is not None:
-        met = "met" if contest.ratio >= contest.goal else "missed"
-        console.print(f"{contest.ratio:.2f} x the best peer; goal {contest.goal:g} x: {met}\n")
+    if contest.methods:
+        console.print(f"hpsearch computed by: {'; '.join(contest.methods)}", highlight=False)
+    console.print(escape(_verdict(contest)) + "\n", highlight=False)
+
+
+def _verdict(contest: Contest) -> str:
+    """Our lead, and whether it is the goal's, which only the whole field can say."""
+    goal = f"goal {contest.goal:g} x"
+    if contest.ratio is None:
+        return f"{goal}: nothing to compare"
+    if contest.left_out:
+        missing = ", ".join(contest.left_out)
+        return f"{contest.ratio:.2f} x the best peer that ran; {goal}: not judged without {missing}"
+    met = "met" if contest.ratio >= contest.goal else "missed"
+    return f"{contest.ratio:.2f} x the best peer; {goal}: {met}"
 
 
 def _row(score: Score, ours: Score) -> list[str]:

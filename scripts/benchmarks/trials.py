@@ -17,6 +17,7 @@ from itertools import product
 from benchmarks.contest import OURS, Contest, ContestantError, Peer, Setting, hold, peers, run_json
 from benchmarks.reference import Model
 from hpsearch.home import Home
+from hpsearch.records import best_epoch
 from hpsearch.space import Scalar
 from hpsearch.storage.database import open_database
 from hpsearch.storage.record import StudyRecord
@@ -70,8 +71,13 @@ class _Seen:
     our_wall_s: float = 0.0  # of the last repeat
 
 
-def measure_trials(setting: Setting, *, model: Model) -> tuple[Contest, Overhead, dict[str, float]]:
-    """T3 for a model; with T4, and the mean validation accuracy of each contestant's trials."""
+def measure_trials(
+    setting: Setting, *, model: Model
+) -> tuple[Contest, Overhead | None, dict[str, float]]:
+    """T3 for a model; with T4, and the mean validation accuracy of each contestant's trials.
+
+    Without T4 where our own search failed.
+    """
     configurations = _configurations(model)
     num_images = setting.trial_images
     goal = {"cnn": 2.5, "mlp": 6.0}[model]
@@ -86,7 +92,8 @@ def measure_trials(setting: Setting, *, model: Model) -> tuple[Contest, Overhead
             _peers_trials_per_hour, setting, peer, configurations, num_images, seen
         )
     hold(contest, contestants, repeats=1 if setting.quick else setting.repeats)
-    return contest, _overhead(setting, model, wall_s=seen.our_wall_s), seen.val_accuracy
+    overhead = _overhead(setting, model, wall_s=seen.our_wall_s) if contest.ours.samples else None
+    return contest, overhead, seen.val_accuracy
 
 
 def _configurations(model: Model) -> list[dict[str, Scalar]]:
@@ -161,8 +168,11 @@ def _peers_trials_per_hour(
 def _our_accuracies(setting: Setting, model: Model) -> list[float]:
     with _record(setting, model) as record:
         histories = record.all_epochs(role="search")
-    # the last epoch's, as the peers report
-    return [epochs[-1].value_of("val_accuracy") for epochs in histories.values()]
+    # the best epoch's, as the peers report
+    return [
+        best_epoch(epochs, objective="val_accuracy").value_of("val_accuracy")
+        for epochs in histories.values()
+    ]
 
 
 def _overhead(setting: Setting, model: Model, *, wall_s: float) -> Overhead:
