@@ -213,11 +213,12 @@ def _settings(setting: Setting) -> dict[str, Any]:
 def _versions(python: Path) -> dict[str, str]:
     """The peers' packages, by name, as far as they are installed."""
     code = (
-        "import json, importlib.metadata as m; print(json.dumps({d.metadata['Name'].lower(): "
+        "import json, importlib.metadata as m; print(json.dumps({d.metadata['Name']: "
         "d.version for d in m.distributions() if d.metadata['Name']}))"
     )
-    installed = run_json([str(python), "-c", code], timeout_s=60)
-    return {name: str(installed[name]) for name in _PEERS if name in installed}
+    found = run_json([str(python), "-c", code], timeout_s=60)
+    installed = {name.lower().replace("_", "-"): str(release) for name, release in found.items()}
+    return {name: installed[name] for name in _PEERS if name in installed}
 
 
 if __name__ == "__main__":
