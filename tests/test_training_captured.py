@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from hpsearch.configuration import Configuration, resolve
 from hpsearch.models.network import build_network
-from hpsearch.training.captured import CapturedStep
+from hpsearch.training.captured import CapturedStep, _record_graph
 from hpsearch.training.optimizers import Optimizer
 from hpsearch.training.steps import AutogradStep, Step
 
@@ -90,6 +91,53 @@ def test_batches_that_are_all_small_are_recorded_too() -> None:
     small = [batch for batch in batches(50) if len(batch[1]) == 7]
     train(step, small)
     assert graph.replayed == len(small) - 3
+
+
+def test_a_first_epoch_s_small_rest_is_not_what_is_recorded() -> None:
+    graph = FakeGraph()
+    step = CapturedStep(autograd_step(build(ADAM), ADAM), device=CPU, record=graph.record)
+    made = batches(50)[1:]
+    assert [len(labels) for _, labels in made[:5]] == [16, 16, 16, 7, 16]
+    train(step, made)
+    assert graph.replayed == sum(len(labels) == 16 for _, labels in made) - 3
+
+
+def test_a_failed_recording_is_left_with_a_new_state_of_the_generator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Generator:
+        state = "recording"
+
+        def graphsafe_set_state(self, state: str) -> None:
+            self.state = state
+
+    def work() -> Tensor:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    generators = [Generator(), Generator()]
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
+    monkeypatch.setattr(torch.cuda, "default_generators", generators)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch, "Generator", lambda device: f"new on {device}")
+    with pytest.raises(RuntimeError, match="capturing"):
+        _record_graph(work)
+    assert [generator.state for generator in generators] == ["recording", "new on cuda"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_dropout_works_after_a_failed_recording() -> None:
+    images = torch.ones(64, device="cuda")
+
+    def work() -> Tensor:
+        torch.nn.functional.dropout(images)
+        torch.cuda.synchronize()  # which a recording cannot
+        return images
+
+    with pytest.raises(RuntimeError):
+        _record_graph(work)
+    torch.manual_seed(0)
+    assert 0 < int((torch.nn.functional.dropout(images) == 0).sum()) < 64
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

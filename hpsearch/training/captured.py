@@ -17,7 +17,7 @@ Recorder = Callable[[Work], Work]
 
 
 class CapturedStep:
-    """Another step, recorded at its first batches' size; a smaller last batch is not replayed.
+    """Another step, recorded at its first batch's size; a smaller last batch is not replayed.
 
     The first steps run as they are: a recording runs nothing, so that the numbers are those of the
     other step. Images, labels, logits and the learning rate have tensors of their own, which every
@@ -30,6 +30,7 @@ class CapturedStep:
         self._rate = torch.zeros((), device=device)
         self._warm_up_left = _WARM_UP_STEPS
         self._images = self._labels = torch.empty(0, device=device)
+        self._shape: torch.Size | None = None  # of the first batch
         self._replay: Work | None = None
 
     def __call__(self, images: Tensor, labels: Tensor, *, learning_rate: float | Tensor) -> Tensor:
@@ -38,14 +39,13 @@ class CapturedStep:
             self._rate.copy_(learning_rate)
         else:
             self._rate.fill_(learning_rate)
-        if self._warm_up_left:
-            self._warm_up_left -= 1
+        self._shape = self._shape or images.shape
+        if self._warm_up_left or images.shape != self._shape:
+            self._warm_up_left = max(0, self._warm_up_left - 1)
             return self._step(images, labels, learning_rate=self._rate)
         if self._replay is None:
             self._images, self._labels = images.clone(), labels.clone()
             self._replay = self._record(self._recorded)
-        if images.shape != self._images.shape:
-            return self._step(images, labels, learning_rate=self._rate)
         self._images.copy_(images)
         self._labels.copy_(labels)
         return self._replay().clone()  # the next replay writes there again
