@@ -63,10 +63,11 @@ class Home:
         return size
 
     def forget_checkpoint(self, study: str, key: TrainingKey) -> None:
-        """Remove the checkpoints of one training, and what was to become one."""
+        """Remove the checkpoints of one training, and what was to become one, as far as can be."""
         checkpoint = self.checkpoint(study, key)
         for path in [*checkpoint_files(checkpoint), *temporary_files(checkpoint)]:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # none there, or something else in its place
+                path.unlink()
 
     @property
     def artifact_store(self) -> Path:

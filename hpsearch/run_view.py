@@ -39,7 +39,8 @@ def watch_run(request: RunRequest) -> RunResult:
 def _heading(request: RunRequest) -> str:
     """Where the study is, and the command to watch it."""
     home, url = request.home, request.storage
-    where = [] if url == home.database_url else ["--storage", shown(url)]
+    is_secret = shown(url) != url  # and has to come from HPSEARCH_STORAGE
+    where = [] if url == home.database_url or is_secret else ["--storage", url]
     command = shlex.join(["hpsearch", "dashboard", "--home", str(home.root), *where])
     return f"database: {shown(url)}\nwatch it: {command}"
 

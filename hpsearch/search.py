@@ -171,9 +171,7 @@ class Search:
         else:
             self._study.tell(trial, state=TrialState.FAIL)
         self._num_finished += 1
-        self._errors_in_a_row += 1
-        if outcome not in ("error", "worker-lost"):
-            self._errors_in_a_row = 0
+        self._errors_in_a_row = self._errors_in_a_row + 1 if outcome == "error" else 0
         self._session.forget_checkpoint(key)
         self._observer.ended(key, outcome=outcome, detail=detail)
 

@@ -95,6 +95,7 @@ def prepare_study(database: Database, spec: StudySpec, training_set: TrainingSet
     """Describe an opened study if it is new, and make it ready to be searched; it must be held."""
     study = database.study_in_memory(spec.name)
     if FINGERPRINT not in study.user_attrs:
+        StudyRecord(database, study).forget_namesake()
         study.set_user_attr(DOCUMENT, spec.document)
         study.set_user_attr(SPLIT, training_set.fingerprint)
         _set_metric_name(study, spec.objective)

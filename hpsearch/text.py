@@ -2,7 +2,13 @@
 
 import re
 
-_PASSWORD = re.compile(r"((?:\w://|^)[^:/@\s]*:)[^/\s]*(?=@)|(\b\w*password=)[^&\s]*")
+_PASSWORD = re.compile(
+    # up to the first @, as SQLAlchemy reads a URL, or a later one of the same word
+    r"((?<!http)(?<!https):/{1,2}[^:/@\s]*:)[^@]*(?:@[^/\s@]*)*(?=@)"
+    r"|(^[^:/@\s]*:)[^/\s]*(?=@)"
+    r"|(\b\w*password=)[^&\s]*",
+    re.IGNORECASE,
+)
 
 
 def one_line(text: str) -> str:
@@ -26,4 +32,4 @@ def error_text(error: BaseException) -> str:
 
 def shown(text: str) -> str:
     """A database's URL, or a text with one in it, for the eye: a password is left out."""
-    return _PASSWORD.sub(r"\1\2***", text)
+    return _PASSWORD.sub(r"\1\2\3***", text)

@@ -114,15 +114,18 @@ def test_a_trial_that_diverges_is_pruned(home: Home) -> None:
         assert not any(math.isnan(value) for value in trial.intermediate_values.values())
 
 
-def test_a_poisonous_trial_fails_alone(home: Home) -> None:
+@pytest.mark.parametrize("poisonous", [{1}, {1, 2, 3, 4}])
+def test_poisonous_trials_fail_alone(poisonous: set[int], home: Home) -> None:
     def script(task: Task) -> Sequence[Event]:
-        return [WorkerLost(task.key, "")] if task.key.trial == 1 else trained(task.key, 0.5)
+        is_poison = task.key.trial in poisonous
+        return [WorkerLost(task.key, "")] if is_poison else trained(task.key, 0.5)
 
     executor = FakeExecutor(script, num_slots=2)
     with bench(home, small_study()) as study:
-        study.search(executor).run(trials=4, timeout_s=None)
+        study.search(executor).run(trials=6, timeout_s=None)
         trials = study.record.study.trials
-    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert {trial.number for trial in trials if trial.state.name == "FAIL"} == poisonous
+    assert len(trials) == 6
     assert trials[1].user_attrs["outcome"] == "worker-lost"
     assert [key.trial for key in executor.submitted].count(1) == 3
 

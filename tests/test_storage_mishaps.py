@@ -6,8 +6,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
 import pytest
 from databases import DISCONNECT_OTHERS, home_of
+from optuna.storages import RDBStorage
 from small_studies import Seen, make_database, numbers_of, run_small, small_study, stored
 from sqlalchemy import create_engine
 
@@ -16,6 +18,7 @@ from hpsearch.errors import DatabaseLostError
 from hpsearch.home import Home
 from hpsearch.records import EpochMetrics, TrainingKey
 from hpsearch.storage import database as database_module
+from hpsearch.storage.experimental import experimental_features
 
 TRIALS, EPOCHS = 3, 4
 SPEC = small_study(
@@ -108,6 +111,56 @@ def test_what_a_replaced_database_held_is_kept_beside_it(home: Home) -> None:
     with closing(sqlite3.connect(rescued)) as connection:
         (count,) = connection.execute("SELECT count(*) FROM hpsearch_epochs").fetchone()
     assert count > EPOCHS
+
+
+def _make_other(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE others (name)")
+        connection.executemany("INSERT INTO others VALUES (?)", [("x" * 100,)] * 100)
+
+
+@pytest.mark.usefixtures("checked_often")
+def test_the_log_of_a_replaced_database_does_not_get_into_the_one_in_its_place(
+    home: Home, tmp_path: Path
+) -> None:
+    database, other = make_database(home), tmp_path / "other.db"
+    _make_other(other)
+    content = other.read_bytes()
+    with pytest.raises(DatabaseLostError, match="replaced"):
+        run_small(SPEC, home, observer=Mishap(lambda: other.replace(database)))
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM others").fetchone() == (100,)
+    assert database.read_bytes() == content
+
+
+def _delete_study(home: Home) -> None:
+    """As any program of Optuna's does it."""
+    with experimental_features():
+        storage = RDBStorage(home.database_url)
+    optuna.delete_study(study_name="small", storage=storage)
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def test_a_study_that_is_deleted_ends_the_run_with_a_line_and_begins_anew(
+    any_home: Home, undisturbed: Undisturbed
+) -> None:
+    with pytest.raises(DatabaseLostError, match="the study was deleted while it ran; the same"):
+        run_small(SPEC, any_home, observer=Mishap(lambda: _delete_study(any_home)))
+    check_carried_on(any_home, undisturbed)
+
+
+def test_nothing_of_a_deleted_study_gets_into_the_next(
+    any_home: Home, undisturbed: Undisturbed
+) -> None:
+    run_small(SPEC, any_home, test=True)
+    _delete_study(any_home)
+    check_carried_on(any_home, undisturbed)
+    with stored(any_home) as record:
+        assert record.num_readings() == 0
+        assert len(record.trainings(role="search")) == TRIALS
+        assert len(record.runs()) == 1
 
 
 def test_a_locked_database_ends_the_run_with_a_line_and_nothing_is_wrong(

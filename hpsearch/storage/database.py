@@ -110,7 +110,7 @@ class Database:
     def is_in_place(self) -> bool:
         """Whether the file that was opened is still where it was; PostgreSQL's always are."""
         path = sqlite_path(self.url)
-        return path is None or _file_identity(path) == self.file
+        return path is None or file_identity(path) == self.file
 
     def close(self) -> None:
         """Close every connection."""
@@ -172,7 +172,7 @@ def open_database(url: str, *, create: bool) -> Database:
             if path is not None and not is_read_only:
                 event.listen(storage.engine, "connect", _set_pragmas)
                 storage.engine.dispose()  # connections made so far were opened without the pragmas
-            file = None if path is None else _file_identity(path)
+            file = None if path is None else file_identity(path)
             database = Database(url, storage, file, is_read_only)
             _prepare_tables(database, create=create)
     except (SqlDatabaseError, optuna.exceptions.StorageInternalError) as error:
@@ -185,7 +185,7 @@ def open_database(url: str, *, create: bool) -> Database:
     return database
 
 
-def _file_identity(path: Path) -> tuple[int, int] | None:
+def file_identity(path: Path) -> tuple[int, int] | None:
     """What tells a file from another of its name; None if there is none."""
     try:
         status = path.stat()
@@ -257,6 +257,7 @@ def _set_pragmas(connection: object, _: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")  # in WAL mode safe against a killed process
+    cursor.execute("PRAGMA foreign_keys = ON")  # what belongs to a deleted study is refused
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     cursor.close()
 

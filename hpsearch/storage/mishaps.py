@@ -5,6 +5,7 @@ on, for every write is a transaction. A deleted SQLite file is written again fro
 connection still holds.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,11 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
+from optuna.storages._rdb.models import NOT_FOUND_MSG
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from hpsearch.errors import DatabaseLostError
-from hpsearch.storage.database import Database, open_database, reason_of, sqlite_path
+from hpsearch.storage.database import Database, file_identity, open_database, reason_of, sqlite_path
 from hpsearch.text import shown
 
 _OURS = (IntegrityError, ProgrammingError, DataError)  # a fault of the program, not a mishap
@@ -35,14 +37,25 @@ def open_for_run(url: str) -> Iterator[Database]:
     database = open_database(url, create=True)
     try:
         yield database
-    except (SqlDatabaseError, StorageInternalError) as error:
-        if isinstance(error, _OURS) or isinstance(error.__cause__, _OURS):
+    except (SqlDatabaseError, StorageInternalError, KeyError) as error:
+        if _is_of_deleted_study(error):
+            told = f"{shown(database.url)}: the study was deleted while it ran"
+            raise DatabaseLostError(f"{told}; the same command begins it anew") from None
+        if isinstance(error, (KeyError, *_OURS)) or isinstance(error.__cause__, _OURS):
             raise
         raise DatabaseLostError(_told(database, reason_of(error))) from None
     except DatabaseLostError as error:
         raise DatabaseLostError(_told(database, str(error))) from None
     finally:
         database.close()
+
+
+def _is_of_deleted_study(error: Exception) -> bool:
+    """Whether rows that a write belongs to are gone."""
+    if isinstance(error, KeyError):
+        return error.args == (NOT_FOUND_MSG,)
+    reason = str(error.__cause__ if isinstance(error, StorageInternalError) else error)
+    return "foreign key constraint" in reason.lower()
 
 
 def _told(database: Database, reason: str) -> str:
@@ -77,9 +90,17 @@ def _rescue(database: Database, path: Path) -> Path | None:
     except (SQLAlchemyError, sqlite3.Error, OSError):
         rescued.unlink(missing_ok=True)
         return None
+    logs = [path.with_name(path.name + ending) for ending in ("-wal", "-shm")]
+    ours = [log for log in logs if _is_open_here(log)]
     database.close()  # which may write to the old file's log
-    if path.exists():
-        return rescued
-    for log in ("-wal", "-shm"):
-        path.with_name(path.name + log).unlink(missing_ok=True)
-    return rescued.rename(path)
+    # SQLite would write the log of the old file into whatever is in its place
+    for log in ours if path.exists() else logs:
+        log.unlink(missing_ok=True)
+    return rescued if path.exists() else rescued.rename(path)
+
+
+def _is_open_here(path: Path) -> bool:
+    """Whether this process has that very file open."""
+    identity = file_identity(path)
+    found = (file_identity(Path(f"/dev/fd/{number}")) for number in os.listdir("/dev/fd"))
+    return identity is not None and identity in found

@@ -118,6 +118,14 @@ class StudyRecord:
             raise UnknownStudyError(f"study {name!r} was not made by hpsearch")
         return cls(database, database.study_in_memory(name))
 
+    def forget_namesake(self) -> None:
+        """Remove what a deleted study left that had this one's number: SQLite gives it again."""
+        with self.database.engine.begin() as connection:
+            ours = select(readings.c.id).where(readings.c.study_id == self.study_id)
+            connection.execute(delete(evaluations).where(evaluations.c.reading_id.in_(ours)))
+            for table in (readings, epochs, starts, trainings, runs):
+                connection.execute(delete(table).filter_by(study_id=self.study_id))
+
     @property
     def name(self) -> str:
         """The study's name."""
