@@ -27,7 +27,8 @@ def error_text(error: BaseException) -> str:
         message = str(error)
     except Exception:
         message = "its message cannot be made"
-    return one_line(f"{type(error).__name__}: {message}")
+    name = type(error).__name__
+    return one_line(f"{name}: {message}" if message else name)
 
 
 def shown(text: str) -> str:

@@ -1,5 +1,6 @@
 """What befalls a database in the middle of a search, and how the search is carried on."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -132,6 +133,15 @@ def test_the_log_of_a_replaced_database_does_not_get_into_the_one_in_its_place(
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT count(*) FROM others").fetchone() == (100,)
     assert database.read_bytes() == content
+
+
+@pytest.mark.usefixtures("checked_often")
+def test_a_database_that_is_emptied_ends_the_run_at_once(home: Home) -> None:
+    database = make_database(home)
+    observer = Mishap(lambda: os.truncate(database, 0))
+    with pytest.raises(DatabaseLostError, match=r"what it held is in|is lost"):
+        run_small(SPEC, home, observer=observer)
+    assert len(observer.epochs) < TRIALS * EPOCHS
 
 
 def _delete_study(home: Home) -> None:

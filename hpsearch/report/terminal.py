@@ -203,7 +203,7 @@ def print_status(console: Console, status: StudyStatus) -> None:
         methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
         lines.append("computed: " + "; ".join(methods))
     lines += [tested_line(status), *failure_lines(status)]
-    if status.owner is None and counts.running:
+    if status.owner is None and (counts.running or status.failures):
         lines.append(f"to carry on: {status.carry_on}")
     if status.owner is not None:
         owner = status.owner

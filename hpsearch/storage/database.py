@@ -186,12 +186,12 @@ def open_database(url: str, *, create: bool) -> Database:
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another of its name; None if there is none."""
+    """What tells a file from another of its name; None if there is none, or nothing in it."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if status.st_size else None
 
 
 def reason_of(error: SqlDatabaseError | optuna.exceptions.StorageInternalError) -> str:

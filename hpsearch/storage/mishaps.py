@@ -68,7 +68,8 @@ def _told(database: Database, reason: str) -> str:
     assert path is not None
     rescued = _rescue(database, path)
     if rescued is None:
-        return f"{path} was deleted or replaced while the study ran, and its content is lost"
+        what = "deleted, replaced or emptied"
+        return f"{path} was {what} while the study ran, and its content is lost"
     if rescued == path:
         return f"{path} was deleted while the study ran; it has been written again, and {_CARRY_ON}"
     return f"{path} was replaced while the study ran; what it held is in {rescued}"
@@ -87,6 +88,9 @@ def _rescue(database: Database, path: Path) -> Path | None:
             assert isinstance(held, sqlite3.Connection)
             held.execute("SELECT count(*) FROM studies")  # a new connection's file would be empty
             held.backup(copy)
+            (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":  # some of it was in the file only
+                raise sqlite3.DatabaseError(verdict)
     except (SQLAlchemyError, sqlite3.Error, OSError):
         rescued.unlink(missing_ok=True)
         return None
