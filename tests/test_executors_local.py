@@ -447,7 +447,7 @@ def test_a_worker_is_dead_also_while_a_child_of_it_keeps_the_connection(task: Ta
 
 
 def test_what_a_worker_started_ends_with_it() -> None:
-    script = "import os, time; print(os.fork(), flush=True); time.sleep(600)"
+    script = "import os, time; os.write(1, b'%d\\n' % os.fork()); time.sleep(600)"
     pipe = subprocess.PIPE
     worker = subprocess.Popen(
         [sys.executable, "-c", script], stdout=pipe, start_new_session=True, text=True
