@@ -7,7 +7,6 @@ fifths of Adam's time for a small MLP.
 
 from collections.abc import Iterable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,7 +66,9 @@ class Optimizer:
     def _as_parameter(self, tensor: Tensor, number: int) -> Tensor:
         """One of ours as a view with its parameter's order of dimensions; a count has none."""
         order = self._orders[number]
-        return tensor.permute(np.argsort(order).tolist()) if tensor.ndim == len(order) else tensor
+        if tensor.ndim != len(order):
+            return tensor
+        return tensor.permute(sorted(range(len(order)), key=order.__getitem__))
 
     def _adam(self, gradients: list[Tensor], learning_rate: float | Tensor) -> None:
         """Kingma & Ba 2015."""

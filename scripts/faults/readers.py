@@ -27,7 +27,6 @@ from faults.subject import StuckError, Subject
 
 _TIMEOUT_S = 120.0
 _POLLS_PER_S = 10
-_CORE = {max(os.sched_getaffinity(0))}
 _DURATION = """
 SELECT 86400 * (julianday(max(datetime_complete)) - julianday(min(datetime_start))) FROM trials
 """
@@ -44,13 +43,18 @@ class _Reader:
 
     def loop(self, stop: threading.Event) -> None:
         """Read at a steady pace; a read that takes longer delays the next one."""
-        os.sched_setaffinity(0, _CORE)  # this thread, and every process that it starts
+        _confine(0)  # this thread, and every process that it starts
         while not stop.is_set():
             began = time.monotonic()
             if wrong := self.read():
                 self.errors.append(wrong)
             self.num_reads += 1
             stop.wait(max(0.0, began + self.every_s - time.monotonic()))
+
+
+def _confine(pid: int) -> None:
+    """Leave a process the readers' core only."""
+    os.sched_setaffinity(pid, {max(os.sched_getaffinity(0))})
 
 
 _Crowd = Callable[[Study], AbstractContextManager[Sequence[_Reader]]]
@@ -173,7 +177,7 @@ def _dashboard(study: Study) -> Iterator[Sequence[_Reader]]:
             [sys.executable, "-m", "hpsearch", *words], stdout=subprocess.DEVNULL, stderr=stderr
         ) as server,
     ):
-        os.sched_setaffinity(server.pid, _CORE)  # before it has any other thread
+        _confine(server.pid)  # before it has any other thread
         try:
             _await_answer(address)
             yield [poll]
