@@ -55,18 +55,23 @@ def trim(spec: StudySpec, budget: Budget) -> StudySpec:
     return parse_study(document, name=name)
 
 
-def trimmed(spec: StudySpec, full: StudySpec) -> str:
-    """What a study has less of than its file asks for, in words; empty if nothing."""
+def trimmed(study: StudySpec, budget: Budget) -> str:
+    """What a study within a budget has less of than its file asks for; empty if nothing."""
+    trials = study.search.trials if study.fixed is None else None
     less = [
-        (spec.training.epochs, full.training.epochs, "epochs"),
-        (_seeds(spec), _seeds(full), "seeds"),
-        (spec.search.trials, full.search.trials, "trials") if full.fixed is None else (0, 0, ""),
+        (budget.epochs, study.training.epochs, "epochs"),
+        (budget.seeds, num_seeds(study), "seeds"),
+        (budget.trials, trials, "trials"),
     ]
-    return ", ".join(f"{own} of {wanted} {what}" for own, wanted, what in less if own < wanted)
+    return ", ".join(
+        f"{own} of {wanted} {what}"
+        for own, wanted, what in less
+        if own is not None and wanted is not None and own < wanted
+    )
 
 
-def _seeds(spec: StudySpec) -> int:
-    if spec.fixed is not None:
-        return spec.fixed.seeds
-    assert spec.final is not None
-    return spec.final.seeds
+def num_seeds(study: StudySpec) -> int | None:
+    """Networks of each configuration, or of a search's winner; None: it has none."""
+    if study.fixed is not None:
+        return study.fixed.seeds
+    return study.final.seeds if study.final is not None else None

@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import optuna
 import pytest
 from command_line import CommandLine
 from small_studies import stored
@@ -66,10 +67,39 @@ def test_a_trimmed_run_says_so_and_can_be_made_whole(hpsearch: CommandLine) -> N
 def test_only_the_studies_that_are_named_are_run(hpsearch: CommandLine) -> None:
     Path("studies/other.toml").write_text(FILE.format(rate=0.02))
     assert hpsearch("reproduce", "tiny", "--workers", "0", "--epochs", "1").status == 0
-    assert {(row["study"], row["trimmed"]) for row in table()} == {("tiny", "1 of 2 epochs")}
+    found = {row["study"]: (row["ours"] != "", row["trimmed"]) for row in table()}
+    assert found == {"tiny": (True, "1 of 2 epochs"), "other": (False, "")}
     answer = hpsearch("reproduce", "fiction")
     assert answer.status == 2
     assert "'fiction' has no published figures; other, tiny have" in answer.err
+
+
+def test_the_page_keeps_what_was_run_before_and_shows_the_fullest_run_of_each_study(
+    hpsearch: CommandLine,
+) -> None:
+    Path("studies/other.toml").write_text(FILE.format(rate=0.02))
+    other = ("reproduce", "other", "--workers", "0")
+    assert hpsearch(*other, "--seeds", "1").status == 0
+    assert hpsearch("reproduce", "tiny", "--workers", "0", "--epochs", "1").status == 0
+    trimmed = {row["study"]: row["trimmed"] for row in table()}
+    assert trimmed == {"tiny": "1 of 2 epochs", "other": "1 of 2 seeds"}
+    assert hpsearch(*other).status == 0
+    assert hpsearch(*other, "--epochs", "1", "--seeds", "1").status == 0
+    assert hpsearch(*other, "--seeds", "1").status == 0
+    rows = {row["study"]: row for row in table()}
+    assert {name: row["trimmed"] for name, row in rows.items()} == {
+        "tiny": "1 of 2 epochs",
+        "other": "",
+    }
+    assert rows["other"]["networks"] == "2"
+
+
+def test_a_study_of_another_kind_and_one_of_others_are_passed_over(hpsearch: CommandLine) -> None:
+    database = f"sqlite:///{Path('runs').absolute()}/hpsearch.db"
+    assert hpsearch("reproduce", "--workers", "0", "--seeds", "1").status == 0
+    optuna.create_study(study_name="tiny-1-epochs", storage=database)
+    assert hpsearch("reproduce", "--workers", "0", "--seeds", "1").status == 0
+    assert {row["trimmed"] for row in table()} == {"1 of 2 seeds"}
 
 
 def test_a_study_that_fails_does_not_keep_the_others_from_running(hpsearch: CommandLine) -> None:

@@ -37,7 +37,7 @@ def set_page(home: Home) -> str:
 
 def published_page(home: Home, *, trimmed: str = "") -> str:
     with stored(home, "set") as record:
-        figures = published_figures("set", small_set(), record, trimmed=trimmed)
+        figures = published_figures(small_set(), record, trimmed=trimmed)
     return render_published_page(figures, {"set": EVIL})
 
 

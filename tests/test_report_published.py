@@ -20,14 +20,14 @@ SEARCH = parse_study({**small_study().document, "published": PUBLISHED}, name="s
 
 
 def test_before_a_study_is_run_every_figure_has_no_counterpart() -> None:
-    figures = published_figures("set", small_set(), None, trimmed="")
+    figures = published_figures(small_set(), None, trimmed="")
     assert [(f.subject, f.figure, f.published) for f in figures] == [
         ("small", "test accuracy", 0.9),
         ("small", "parameters", 610),
         ("wide / 16", "test loss", 0.5),
     ]
     assert {(f.ours, f.std, f.difference) for f in figures} == {(None, None, None)}
-    assert len(published_figures("small", SEARCH, None, trimmed="")) == 1 + 2 * 6
+    assert len(published_figures(SEARCH, None, trimmed="")) == 1 + 2 * 6
 
 
 def test_a_fixed_sets_figures_are_means_over_its_networks(home: Home) -> None:
@@ -37,7 +37,7 @@ def test_a_fixed_sets_figures_are_means_over_its_networks(home: Home) -> None:
         )
         study.record.finish_reading(study.record.start_reading(0), [RESULT])
         accuracy, parameters, loss = published_figures(
-            "file", study.spec, study.record, trimmed="1 of 2 seeds"
+            small_set("file"), study.record, trimmed="1 of 2 seeds"
         )
     assert (accuracy.ours, accuracy.std, accuracy.networks) == (0.5, None, 1)
     assert accuracy.difference == 0.5 - 0.9
@@ -51,7 +51,7 @@ def test_a_searchs_ranks_are_compared_one_by_one(home: Home) -> None:
         study.search(FakeExecutor(lambda task: trained(task.key, 0.7, 0.95))).run(
             trials=1, timeout_s=None
         )
-        figures = published_figures("small", study.spec, study.record, trimmed="")
+        figures = published_figures(study.spec, study.record, trimmed="")
     by_name = {(f.subject, f.figure): f for f in figures}
     assert by_name["winner", "test accuracy"].ours is None
     assert by_name["rank 1", "val_accuracy"].ours == 0.95

@@ -1,6 +1,7 @@
 """`hpsearch reproduce`: the write-ups' experiments, one after the other, and one page of them."""
 
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,7 @@ def reproduce(
     data_dir: DataDirOption = DATA_DIR,
 ) -> None:
     """Run every study that has published figures, and set ours beside them; again: carry on."""
-    from hpsearch.collection import Budget, trim, trimmed
+    from hpsearch.collection import Budget, collection, trim, trimmed
     from hpsearch.pages.published_page import render_published_page
     from hpsearch.report.published import print_published, published_csv
     from hpsearch.run import RunRequest
@@ -71,12 +72,12 @@ def reproduce(
     if output is not None:
         check_folder(page)
     url = database_url(home, storage)
-    chosen = _chosen(studies or [])
-    specs = {study.name: trim(study, Budget(seeds, epochs, trials)) for study in chosen}
-    descriptions = {study.name: study.description for study in chosen}
-    words = {study.name: trimmed(specs[study.name], study) for study in chosen}
-    for name, spec in specs.items():
-        say(f"study {spec.name}" + (f" ({words[name]})" if words[name] else ""))
+    every = collection()
+    chosen = _chosen(every, studies or [])
+    budget = Budget(seeds, epochs, trials)
+    for study in chosen:
+        spec, words = trim(study, budget), trimmed(study, budget)
+        say(f"study {spec.name}" + (f" ({words})" if words else ""))
         request = RunRequest(
             spec=spec,
             home=Home(home),
@@ -94,47 +95,36 @@ def reproduce(
             say(f"study {spec.name}: {error}")
         except ChangedStudyError as error:
             say(f"{error} with `hpsearch run`; until then what is stored is shown")
-            words[name] = "run with another study file"
         finally:  # also when it is interrupted
-            figures = _figures(url, specs, words)
+            figures = _figures(url, every)
             page.parent.mkdir(parents=True, exist_ok=True)
             write_text(page.with_suffix(".csv"), published_csv(figures))
+            descriptions = {study.name: study.description for study in every}
             write_text(page, render_published_page(figures, descriptions))
-    print_published(stdout(), figures)
-    of = "all published figures" if not studies else "their published figures"
-    tell(f"{of}: {page} and {page.with_suffix('.csv').name}")
-    untested = {row.study for row in figures if row.ours is None and row.figure in _TESTED}
+    names = {study.name for study in chosen}
+    own = [row for row in figures if row.study in names]
+    print_published(stdout(), own)
+    tell(f"all published figures: {page} and {page.with_suffix('.csv').name}")
+    untested = {row.study for row in own if row.ours is None and row.figure in _TESTED}
     if untested:
         raise RunFailedError(f"not all could be tested: {', '.join(sorted(untested))}")
 
 
-def _chosen(names: list[str]) -> list["StudySpec"]:
-    from hpsearch.collection import collection
-
-    studies = collection()
-    known = [study.name for study in studies]
+def _chosen(every: Sequence["StudySpec"], names: Sequence[str]) -> list["StudySpec"]:
+    known = [study.name for study in every]
     for name in names:
         if name not in known:
             raise UnknownStudyError(f"{name!r} has no published figures; {', '.join(known)} have")
-    return [study for study in studies if not names or study.name in names]
+    return [study for study in every if not names or study.name in names]
 
 
-def _figures(
-    url: str, specs: dict[str, "StudySpec"], words: dict[str, str]
-) -> list["PublishedFigure"]:
+def _figures(url: str, studies: list["StudySpec"]) -> list["PublishedFigure"]:
     """Every published figure, with what is stored so far."""
-    from hpsearch.report.published import published_figures
+    from hpsearch.report.reproduced import reproduced_figures, unmeasured_figures
     from hpsearch.storage.database import open_database
-    from hpsearch.storage.record import StudyRecord
 
-    with ExitStack() as stack:
-        stored: set[str] = set()
-        with suppress(MissingDatabaseError):
-            database = stack.enter_context(closing(open_database(url, create=False)))
-            stored = set(database.study_names())
-        return [
-            figure
-            for name, spec in specs.items()
-            for record in [StudyRecord.of(database, spec.name) if spec.name in stored else None]
-            for figure in published_figures(name, spec, record, trimmed=words[name])
-        ]
+    try:
+        with closing(open_database(url, create=False)) as database:
+            return reproduced_figures(studies, database)
+    except MissingDatabaseError:
+        return unmeasured_figures(studies)

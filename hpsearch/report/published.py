@@ -33,20 +33,19 @@ class PublishedFigure:
 
 
 def published_figures(
-    study: str, spec: StudySpec, record: StudyRecord | None, *, trimmed: str
+    study: StudySpec, record: StudyRecord | None, *, trimmed: str
 ) -> list[PublishedFigure]:
     """The figures of one study.
 
     Args:
-        study: what its file is called.
-        spec: the study as it was run.
-        record: what is stored of it; None if it was not run yet.
+        study: as its file has it.
+        record: what is stored of it, trimmed or whole; None if it was not run yet.
         trimmed: see `collection.trimmed`.
     """
-    figures = _of_fixed_set(spec, record) if spec.fixed else _of_search(spec, record)
+    figures = _of_fixed_set(study, record) if study.fixed else _of_search(study, record)
     return [
         PublishedFigure(
-            study=study,
+            study=study.name,
             subject=subject,
             figure=figure,
             published=published,
