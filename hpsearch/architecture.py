@@ -58,6 +58,13 @@ class Network(Frozen):
     initializer: Literal["glorot_uniform", "he_uniform"] = "glorot_uniform"  # biases start at 0
 
 
+def running_statistics(network: Network, *, num_classes: int) -> int:
+    """Numbers that batch norm keeps without training them: a mean and a variance a channel."""
+    layers = [layer.filters for layer in network.conv] + [layer.units for layer in network.dense]
+    channels = sum(layers) if network.batch_norm else 0
+    return 2 * (channels + (num_classes if network.output.batch_norm else 0))
+
+
 def window_steps(size: int, window: int, stride: int, padding: Padding) -> int:
     """Positions of a sliding window along one side."""
     if padding == "same":

@@ -123,6 +123,7 @@ class PublishedResult(Frozen):
     test_accuracy: _Accuracy | None = None
     test_loss: _Loss | None = None
     parameters: Positive | None = None  # trainable ones
+    all_parameters: Positive | None = None  # and batch norm's running statistics, as Keras counts
 
 
 class PublishedTrial(Frozen):

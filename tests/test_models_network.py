@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hpsearch.architecture import ConvLayer, Network, feature_map_sizes
+from hpsearch.architecture import ConvLayer, Network, feature_map_sizes, running_statistics
 from hpsearch.configuration import resolve
 from hpsearch.errors import InfeasibleConfigurationError
 from hpsearch.models.layer_table import layer_table
@@ -68,6 +68,9 @@ def test_d1s_normalised_cnn_has_455346_parameters_of_which_454878_are_trainable(
     module = build(D1_NORMALISED, model="cnn")
     rows = layer_table(module, image_shape=IMAGE)
     assert sum(row.parameters for row in rows) == 455_346
+    network = resolve(D1_NORMALISED, model="cnn").network
+    assert isinstance(network, Network)
+    assert running_statistics(network, num_classes=10) == 455_346 - 454_878
     assert sum(row.trainable for row in rows) == num_parameters(module) == 454_878
 
 

@@ -46,6 +46,19 @@ def test_a_fixed_sets_figures_are_means_over_its_networks(home: Home) -> None:
     assert (accuracy.study, accuracy.trimmed) == ("file", "1 of 2 seeds")
 
 
+def test_parameters_in_all_count_batch_norms_means_and_variances(home: Home) -> None:
+    norm = {"model": "mlp", "batch_norm": True, "published": {"all_parameters": 700}}
+    spec = small_set(configurations={"norm": norm})
+    with bench(home, spec) as study:
+        study.search(FakeExecutor(lambda task: trained(task.key, 0.5))).run(
+            trials=1, timeout_s=None
+        )
+        study.record.finish_reading(study.record.start_reading(0), [RESULT])
+        (figure,) = published_figures(spec, study.record, trimmed="")
+    assert (figure.figure, figure.ours) == ("parameters in all", RESULT.num_parameters + 2 * 8)
+    assert (figure.difference, figure.networks) == (610 + 16 - 700, 1)
+
+
 def test_a_searchs_ranks_are_compared_one_by_one(home: Home) -> None:
     with bench(home, SEARCH) as study:
         study.search(FakeExecutor(lambda task: trained(task.key, 0.7, 0.95))).run(

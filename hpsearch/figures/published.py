@@ -1,5 +1,7 @@
 """Test accuracies beside those that were published."""
 
+import html
+from itertools import groupby
 from typing import NamedTuple
 
 import plotly.graph_objects as go
@@ -9,12 +11,14 @@ from hpsearch.figures.theme import BLUE, VERMILLION, themed
 from hpsearch.report.published import PublishedFigure
 
 NAME, TITLE = "accuracies", "Test accuracies, published and ours"
+_HOVER = "%{customdata}<br>%{x:.4f}"
 
 
 class AccuracyPair(NamedTuple):
     """One published test accuracy and ours."""
 
-    label: str
+    study: str
+    configuration: str
     published: float
     ours: float
     std: float | None  # None for a single network
@@ -23,35 +27,51 @@ class AccuracyPair(NamedTuple):
 def get_published_info(figures: list[PublishedFigure]) -> list[AccuracyPair]:
     """The test accuracies that were measured, in their order."""
     return [
-        AccuracyPair(f"{row.study}: {row.subject}", row.published, row.ours, row.std)
+        AccuracyPair(row.study, row.subject, row.published, row.ours, row.std)
         for row in figures
         if row.figure == "test accuracy" and row.ours is not None
     ]
 
 
 def plot_published(info: list[AccuracyPair]) -> go.Figure:
-    """Configurations downwards, accuracy to the right."""
-    labels = [pair.label for pair in info]
+    """Configurations downwards, below the name of their study; accuracy to the right."""
+    labels: list[str] = []  # of the rows from the top
+    rows: list[int] = []  # each pair's
+    for study, pairs in groupby(info, key=lambda pair: pair.study):
+        labels.append(f"<b>{html.escape(study)}</b>")
+        for pair in pairs:
+            rows.append(len(labels))
+            labels.append(html.escape(pair.configuration))
+    names = [f"{pair.study}: {pair.configuration}" for pair in info]
     figure = go.Figure()
     figure.add_scatter(
         x=[pair.published for pair in info],
-        y=labels,
+        y=rows,
         mode="markers",
         marker={"color": VERMILLION, "size": 10, "symbol": "diamond-open", "line": {"width": 2}},
         name="published",
+        customdata=names,
+        hovertemplate=_HOVER,
     )
     figure.add_scatter(
         x=[pair.ours for pair in info],
-        y=labels,
+        y=rows,
         error_x={"array": [pair.std for pair in info], "thickness": 2, "width": 4},
         mode="markers",
         marker={"color": BLUE, "size": 8},
         name="ours, mean ± deviation",
+        customdata=names,
+        hovertemplate=_HOVER,
     )
     figure.update_layout(
-        xaxis={"title": "test accuracy"}, yaxis={"type": "category", "autorange": "reversed"}
+        xaxis={"title": "test accuracy"},
+        yaxis={
+            "tickvals": list(range(len(labels))),
+            "ticktext": labels,
+            "range": [len(labels) - 0.5, -0.5],
+        },
     )
-    return themed(figure, height=140 + 22 * len(info))
+    return themed(figure, height=140 + 20 * len(labels))
 
 
 def published_figure(figures: list[PublishedFigure]) -> Shown:
@@ -65,7 +85,7 @@ def published_figure(figures: list[PublishedFigure]) -> Shown:
         TITLE,
         f"{len(info)} published test accuracies beside ours; {near} differ by 0.01 at most.",
         plot_published(info),
-        ("configuration", "published", "ours", "deviation"),
+        ("study", "configuration", "published", "ours", "deviation"),
         [tuple(pair) for pair in info],
-        min_width=560,
+        min_width=480,
     )

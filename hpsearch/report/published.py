@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from hpsearch.architecture import Network, running_statistics
+from hpsearch.fixedset import NamedConfiguration
 from hpsearch.report.configurations import ConfigurationRow, configuration_rows
 from hpsearch.report.spreadsheet import csv_text
 from hpsearch.report.status import summarize_reading
@@ -70,18 +72,30 @@ def _of_fixed_set(spec: StudySpec, record: StudyRecord | None) -> Iterator[_Figu
         rows = {row.configuration: row for row in configuration_rows(record, spec)}
     for named in spec.configurations:
         row, published = rows.get(named.name), named.published
-        accuracy, loss, parameters = _NOTHING, _NOTHING, _NOTHING
+        accuracy, loss, parameters, in_all = _NOTHING, _NOTHING, _NOTHING, _NOTHING
         if row is not None:
             accuracy = (row.test_accuracy, row.test_accuracy_std, row.seeds)
             loss = (row.test_loss, row.test_loss_std, row.seeds)
             parameters = (row.parameters, None, min(row.seeds, 1))
+            in_all = (_all_parameters(row, named, spec), None, min(row.seeds, 1))
         for figure, value, ours in (
             ("test accuracy", published.test_accuracy, accuracy),
             ("test loss", published.test_loss, loss),
             ("parameters", published.parameters, parameters),
+            ("parameters in all", published.all_parameters, in_all),
         ):
             if value is not None:
                 yield named.name, figure, value, ours
+
+
+def _all_parameters(
+    row: ConfigurationRow, named: NamedConfiguration, spec: StudySpec
+) -> int | None:
+    """None: the network is not tested yet, or an own one, whose buffers are not known."""
+    network = named.configuration.network
+    if row.parameters is None or not isinstance(network, Network):
+        return None
+    return row.parameters + running_statistics(network, num_classes=spec.dataset.num_classes)
 
 
 def _of_search(spec: StudySpec, record: StudyRecord | None) -> Iterator[_Figure]:
