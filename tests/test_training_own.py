@@ -1,5 +1,6 @@
 """Trainings of the user's own networks."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ from made_data import prepare_digits
 from made_models import GOOD, WRITTEN_OUT, write_model
 from made_plans import make_plan, start, train_with_and_without_a_break
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from hpsearch.configuration import resolve
 from hpsearch.data.training_set import TrainingSet
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.messages import Event, Task, TrainingFailed, ends_task
+from hpsearch.models.layout import bears_channels_last
 from hpsearch.models.network import build_network
 from hpsearch.records import TrainingKey
 from hpsearch.training.methods import candidate_methods
@@ -87,6 +89,35 @@ def test_a_step_of_an_own_model_is_never_captured(tmp_path: Path) -> None:
     assert [str(method) for method in methods] == ["fp32, contiguous, autograd"]
 
 
+@pytest.mark.parametrize(("copied", "methods"), [(True, ["fp32", "bf16"]), (False, ["fp32"])])
+def test_methods_are_tried_on_copies_so_what_cannot_be_copied_has_the_usual_one(
+    copied: bool, methods: list[str]
+) -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    if not copied:
+        module.lock = threading.Lock()  # type: ignore[assignment]
+    found = candidate_methods(
+        module, precision="auto", device=torch.device("cuda"), own=torch.rand(4, 1, 8, 8)
+    )
+    assert [method.precision for method in found] == methods
+
+
+class Full(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
+
+
+def test_a_layout_that_is_tried_without_enough_memory_is_not_taken_for_one_that_does_not_fit() -> (
+    None
+):
+    with pytest.raises(RuntimeError, match="ALLOC_FAILED"):
+        bears_channels_last(Full(), torch.rand(4, 1, 8, 8))
+
+
 def events_of(plan: Plan, tmp_path: Path) -> list[Event]:
     key = TrainingKey("winner", 0)
     executor = InlineExecutor(device="cpu")
@@ -113,6 +144,7 @@ def test_weights_with_shared_tensors_are_saved_and_fit_again(
         ("raise InfeasibleConfigurationError('too wide')", "infeasible", "too wide"),
         ("raise ValueError('too wide')", "error", "ValueError: too wide"),
         ("raise MemoryError", "out-of-memory", "MemoryError"),
+        ("raise RuntimeError('CUDA error: out of memory')", "out-of-memory", "RuntimeError"),
     ],
 )
 def test_what_a_model_raises_decides_what_becomes_of_its_trial(

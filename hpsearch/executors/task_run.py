@@ -26,12 +26,12 @@ from hpsearch.executors.messages import (
 )
 from hpsearch.home import atomic_path
 from hpsearch.models.layer_table import layer_table
+from hpsearch.models.memory import is_out_of_memory
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.text import error_text, one_line
 from hpsearch.training.checkpoint import load_checkpoint, save_checkpoint
 from hpsearch.training.device import device_name
 from hpsearch.training.epochs import DivergedError, Training
-from hpsearch.training.memory import is_out_of_memory
 
 _CHECKPOINT_EVERY_S = 10.0
 

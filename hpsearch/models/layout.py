@@ -12,6 +12,7 @@ from itertools import takewhile
 import torch
 from torch import Tensor, nn
 
+from hpsearch.models.memory import is_out_of_memory
 from hpsearch.records import Layout
 
 _NUM_TRIED = 2  # images
@@ -68,9 +69,9 @@ def bears_channels_last(module: nn.Module, images: Tensor) -> bool:
         with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
             tried = lay_out_own(copy.deepcopy(module), "channels-last").train()
             tried(images[:_NUM_TRIED]).sum().backward()
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, TypeError):  # TypeError: it cannot even be copied
+    except (RuntimeError, TypeError) as error:  # TypeError: it cannot even be copied
+        if is_out_of_memory(error):
+            raise
         return False
     return True
 

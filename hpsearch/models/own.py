@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 import hpsearch
 from hpsearch.errors import HpsearchError, ModelError
+from hpsearch.models.memory import is_out_of_memory
 from hpsearch.models.source import Source, find_source
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.text import error_text
@@ -166,9 +167,11 @@ def _told(network: OwnNetwork, doing: str, do: Callable[[], Any]) -> Any:
     try:
         with _fenced():
             return do()
-    except (HpsearchError, MemoryError, torch.OutOfMemoryError):
+    except HpsearchError:
         raise
     except (Exception, SystemExit) as error:  # a script's sys.exit() must not end the search
+        if is_out_of_memory(error):
+            raise
         problem = f"{doing} raised {error_text(error)}{_line_of(error)}"
         raise ModelError(f"model {network.function!r}: {problem}") from error
 

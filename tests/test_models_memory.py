@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hpsearch.training.memory import is_out_of_memory
+from hpsearch.models.memory import is_out_of_memory
 
 
 @pytest.mark.parametrize(
