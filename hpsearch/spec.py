@@ -61,15 +61,15 @@ class StudySpec:
         return configuration
 
     def matters(self, name: str, params: Mapping[str, Scalar]) -> bool:
-        """Whether a trial would be another one with another value of a searched parameter.
+        """Whether a trial would be another one with another value of a parameter, if it has others.
 
         Units of no layer do not matter, nor does momentum under Adam.
         """
         domain = next((p.domain for p in self.space.parameters if p.name == name), None)
         match domain:
-            case Choice(others):
+            case Choice(others) if len(others) > 1:
                 pass
-            case Int(low, high) | Float(low, high):
+            case Int(low, high) | Float(low, high) if low < high:
                 others = (low, high)
             case _:
                 return True

@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 import pytest
-from made_snapshots import COMPLETE, made_snapshot, made_trial
+from made_snapshots import COMPLETE, PRUNED, made_snapshot, made_trial
 from optuna.distributions import CategoricalDistribution
-from optuna.trial import create_trial
+from optuna.trial import FrozenTrial, create_trial
 from small_studies import small_study
 
 from hpsearch.figures.figure import NoFigure, StudyFigure
@@ -117,8 +117,29 @@ def test_too_few_trials_have_no_importances() -> None:
     info = get_importances_info(made_snapshot(THREE))
     assert (info.shares, info.reason) == (
         {},
-        "3 complete trials are too few to tell the parameters' importance.",
+        "3 trials are too few to tell the parameters' importance; "
+        "20 complete or pruned ones are needed.",
     )
+
+
+def pruned(number: int, epoch: int, value: float, *, units: int, rate: float) -> FrozenTrial:
+    trial = made_trial(number, PRUNED, units=units, rate=rate)
+    trial.intermediate_values = {epoch: value}
+    return trial
+
+
+def test_pruned_trials_count_as_worse_than_complete_ones_and_the_further_as_better() -> None:
+    """Among the complete ones only the units differ; the rate is what the pruned ones lacked."""
+    complete = [made_trial(n, COMPLETE, 0.8 + n / 100, units=8 * 2 ** (n % 3)) for n in range(5)]
+    lost = [pruned(n, 1, 0.99, units=8 * 2 ** (n % 3), rate=1e-3) for n in range(5, 20)]
+    info = get_importances_info(made_snapshot([*complete, *lost]))
+    assert (info.num_trials, info.num_pruned, info.num_top) == (20, 15, 5)
+    assert info.shares["learning_rate"] > 0.9
+    lost = [pruned(n, 1, 0.9, units=8, rate=10.0 ** -(2 + n % 2)) for n in range(5, 20)]
+    further = [pruned(n, 2, 0.1, units=32, rate=10.0 ** -(2 + n % 2)) for n in range(20, 24)]
+    info = get_importances_info(made_snapshot([*lost, *further, made_trial(1, COMPLETE, 0.8)]))
+    assert info.shares["dense.units"] > 0.9
+    assert get_importances_info(made_snapshot(lost)).reason == "No trial is complete yet."
 
 
 def test_the_parameter_that_decides_is_the_important_one() -> None:

@@ -573,7 +573,10 @@ def test_a_parameter_matters_if_another_value_makes_another_trial(
         "optimizer": ["adam", "sgd"],
         "momentum": {"low": 0.5, "high": 0.9},
         "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
+        "dropout": [0.2],  # has no other value
+        "conv.1.filters": {"low": 8, "high": 8},
     }
     spec = parse_study({"dataset": "digits", "model": "cnn", "space": space}, name="idle")
-    trial = {"optimizer": "adam", "momentum": 0.5, "learning_rate": 0.01} | params
+    single = {"dropout": 0.2, "conv.1.filters": 8}
+    trial = {"optimizer": "adam", "momentum": 0.5, "learning_rate": 0.01} | single | params
     assert {name for name in space if not spec.matters(name, trial)} == idle
