@@ -12,7 +12,14 @@ from hpsearch.output import LastingStderr
 from hpsearch.progress import open_progress
 from hpsearch.report.configurations import configuration_rows, print_configurations
 from hpsearch.report.status import study_status
-from hpsearch.report.terminal import end_line, print_top, saved_line, test_line, winner_line
+from hpsearch.report.terminal import (
+    end_line,
+    print_top,
+    published_lines,
+    saved_line,
+    test_line,
+    winner_line,
+)
 from hpsearch.report.top import top_rows
 from hpsearch.run import RunRequest, RunResult, run_study
 from hpsearch.spec import StudySpec
@@ -62,11 +69,13 @@ def print_result(
         print_configurations(console, configuration_rows(record, spec))
         return
     _print(console, f"top {len(rows)} by {state.objective} at each trial's best epoch:")
-    print_top(console, rows)
+    print_top(console, rows, spec.published)
     if result.winner is not None:
         _print(console, winner_line(result.winner, objective=state.objective))
     if state.test is not None:
         _print(console, test_line(state.test, objective=state.objective))
+    for line in published_lines(state):
+        _print(console, line)
     _print(console, saved_line(state))
     if state.trials.running:
         _print(console, f"to carry on: {state.carry_on}")

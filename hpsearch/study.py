@@ -139,8 +139,7 @@ def _check_file_unchanged(study: optuna.Study, spec: StudySpec) -> None:
     stored = study.user_attrs.get(DOCUMENT)
     if stored is None:
         raise ChangedStudyError(f"study {spec.name!r} was not made by hpsearch; {_WAYS_ON}")
-    if study.user_attrs.get(FINGERPRINT) != spec.fingerprint:
-        changes = spec.differences(stored)
+    if changes := spec.differences(stored):
         own = all(change.startswith(f"{FOUND}.") for change in changes)
         other = "other images" if own else "another file"
         raise ChangedStudyError(

@@ -79,6 +79,16 @@ def test_a_study_cut_off_while_it_was_made_is_not_called_changed(home: Home) -> 
         assert len(rows(record)) == 3
 
 
+def test_a_study_whose_fingerprint_was_computed_otherwise_is_not_called_changed(
+    home: Home,
+) -> None:
+    with bench(home, small_study()) as study:
+        study.record.study.set_user_attr(FINGERPRINT, "0123456789abcdef")  # by another hpsearch
+    run_small(small_study(), home)
+    with stored(home) as record:
+        assert len(rows(record)) == 3
+
+
 def del_attribute(database: Database, key: str) -> None:
     with database.engine.begin() as connection:
         statement = text("DELETE FROM study_user_attributes WHERE key = :key")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -38,7 +39,7 @@ def top(
     json_: JsonOption = False,
 ) -> None:
     """Show the best complete trials, or what became of all."""
-    from hpsearch.report.status import document_of
+    from hpsearch.report.status import document_of, stored_spec
     from hpsearch.report.terminal import print_top, print_trials
     from hpsearch.report.top import top_csv, top_rows
     from hpsearch.report.trials import trial_rows, trials_csv
@@ -51,9 +52,10 @@ def top(
             _print_rows(everything, trials_csv, print_trials, csv=csv, json_=json_)
             return
         rows = top_rows(record, objective=objective, count=num)
+        published = stored_spec(record).published
     if not rows:
         raise NothingToShowError(f"study {study!r} has no complete trial yet")
-    _print_rows(rows, top_csv, print_top, csv=csv, json_=json_)
+    _print_rows(rows, top_csv, partial(print_top, published=published), csv=csv, json_=json_)
 
 
 def _print_rows(

@@ -20,8 +20,15 @@ from hpsearch.pages.question import (
 from hpsearch.pages.table import Cell, PageTable, page_table
 from hpsearch.report.configurations import ConfigurationRow, results_table
 from hpsearch.report.status import StudyStatus
-from hpsearch.report.terminal import failure_lines, saved_line, show_cell, tested_line
+from hpsearch.report.terminal import (
+    failure_lines,
+    published_lines,
+    saved_line,
+    show_cell,
+    tested_line,
+)
 from hpsearch.report.top import TopRow, objective_measures, parameter_names
+from hpsearch.space import Scalar
 from hpsearch.text import one_line
 
 # what a run is doing when the note is written
@@ -91,7 +98,7 @@ def _heading(info: NoteInfo) -> str:
 
 def _result(info: NoteInfo) -> str:
     status = info.status
-    lines = [tested_line(status), *failure_lines(status)]
+    lines = [tested_line(status), *published_lines(status), *failure_lines(status)]
     if status.best is not None:
         best = f"{status.objective} {status.best.value:.4f}"
         lines.append(f"best: trial {status.best.number}, {best}")
@@ -109,21 +116,24 @@ def _top(info: NoteInfo) -> str:
     names = parameter_names(info.top)
     varied = [n for n in names if len({str(row.params.get(n)) for row in info.top}) > 1]
     measures = [*objective_measures(info.top), "val_accuracy", "val_loss", "accuracy", "loss"]
-    columns = ["trial", *measures, "epochs", "time", *varied]
+    columns = ["trial", *measures, "epochs", "time", "parameters"]  # no wider than a screen
     rows = [
         [
             row.trial,
             *(round(getattr(row, name), 4) for name in measures),
             row.epochs,
             show_duration(row.duration_s),
-            *(row.params.get(name, "") for name in varied),
+            _parameters({name: row.params[name] for name in varied if name in row.params}),
         ]
         for row in info.top
     ]
-    shared = {name: info.top[0].params[name] for name in names if name not in varied}
-    note = ", ".join(f"{name} {show_cell(value)}" for name, value in shared.items())
+    note = _parameters({name: info.top[0].params[name] for name in names if name not in varied})
     table = _table(page_table(columns, rows))
     return f"{table}\n\nThe same in all of them: {plain(note)}." if note else table
+
+
+def _parameters(values: Mapping[str, Scalar]) -> str:
+    return ", ".join(f"{name} {show_cell(value)}" for name, value in values.items())
 
 
 def _configurations(info: NoteInfo) -> str:

@@ -51,9 +51,19 @@ def result_section(snapshot: Snapshot, status: StudyStatus) -> ResultSection:
             detail = f"{over}; the mean of the classes' recalls"
             headlines.insert(0, Headline("Balanced test accuracy", value, detail))
         sentences.append(f"Trial {test.trial} was chosen, retrained and tested.")
+    headlines += _published(status)
     headlines += _validation(snapshot, status)
     sentences += _sentences(status)
     return ResultSection(headlines, sentences, _winner_table(snapshot), _seed_table(snapshot))
+
+
+def _published(status: StudyStatus) -> list[Headline]:
+    """What a document reports, once there is a test result to be set beside it."""
+    if status.published is None or status.test is None:
+        return []
+    difference = status.test.accuracy_mean - status.published
+    detail = f"test accuracy that a document has of this search; ours differs by {difference:+.4f}"
+    return [Headline("Published", f"{status.published:.4f}", detail)]
 
 
 def _validation(snapshot: Snapshot, status: StudyStatus) -> list[Headline]:

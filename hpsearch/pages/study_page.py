@@ -11,8 +11,9 @@ from hpsearch.pages.render import render_page
 from hpsearch.pages.result import result_section
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.report.status import StudyStatus
-from hpsearch.report.terminal import top_table
+from hpsearch.report.terminal import published_table, top_table
 from hpsearch.report.top import TopRow
+from hpsearch.studytables import PublishedSearch
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,18 @@ def render_study_page(contents: StudyContents) -> str:
         space=space_table(snapshot.document),
         runs=runs_table(snapshot.runs),
         top=_top_table(contents) if contents.top else None,
+        published=_published_table(snapshot.spec.published),
         search=contents.search,
         winner=contents.winner,
         looked_into="The winner" if snapshot.is_chosen else "The best trial so far",
         layers=layer_table(contents.layers),
     )
+
+
+def _published_table(published: PublishedSearch | None) -> PageTable | None:
+    if published is None or not published.top:
+        return None
+    return page_table(*published_table(published))
 
 
 def _top_table(contents: StudyContents) -> PageTable:

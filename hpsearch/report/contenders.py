@@ -25,7 +25,7 @@ from hpsearch.fixedset import CONFIGURATION, SEED
 from hpsearch.home import Home
 from hpsearch.predictions import load_predictions
 from hpsearch.records import Role, TrainingKey, images_per_second, sample_std
-from hpsearch.report.status import document_of
+from hpsearch.report.status import document_of, study_status
 from hpsearch.storage.database import Database
 from hpsearch.storage.record import Evaluation, StudyRecord, TestReading
 
@@ -186,9 +186,8 @@ def _configurations(record: StudyRecord, wanted: list[str], *, home: Home) -> Fo
     untested = [f"{record.name}:{name}" for name in wanted if not parts[name]]
     if not contenders:
         what = f"configuration {untested[0]!r}" if len(wanted) == 1 else f"study {record.name!r}"
-        raise NothingToShowError(
-            f"{what} has not been tested yet; `hpsearch run --study {record.name}` does it"
-        )
+        does_it = study_status(record, home=home).carry_on
+        raise NothingToShowError(f"{what} has not been tested yet; `{does_it}` does it")
     return Found(contenders, untested)
 
 

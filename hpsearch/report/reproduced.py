@@ -7,10 +7,10 @@ from hpsearch.collection import Budget, num_seeds, trim, trimmed
 from hpsearch.errors import StudyFileError, UnknownStudyError
 from hpsearch.report.configurations import configuration_rows
 from hpsearch.report.published import PublishedFigure, published_figures
-from hpsearch.report.status import stored_spec
+from hpsearch.report.status import document_of, stored_spec
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database
-from hpsearch.storage.record import FINGERPRINT, FINISHED, StudyRecord, is_duplicate
+from hpsearch.storage.record import FINISHED, StudyRecord, is_duplicate
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def _reproduction(study: StudySpec, database: Database, name: str) -> _Reproduct
     spec = trim(study, Budget(seeds=seeds, epochs=epochs))
     if spec.name != name:
         return None
-    is_same = record.study.user_attrs.get(FINGERPRINT) == spec.fingerprint
-    words = trimmed(study, _done(spec, record)) if is_same else "run with another study file"
+    is_other = spec.differences(document_of(record))
+    words = "run with another study file" if is_other else trimmed(study, _done(spec, record))
     figures = published_figures(study, record, trimmed=words)
     measured = sum(figure.ours is not None for figure in figures)
     return _Reproduction(figures, (measured, epochs, seeds or 0))

@@ -103,6 +103,7 @@ class StudyStatus:
     owner: OwnerInfo | None
     carry_on: str  # the newest search's command, as it can be typed; empty before the first
     augmentation: str = "none"  # that all trials share, in words
+    published: float | None = None  # the test accuracy that a document reports of its search
 
 
 def document_of(record: StudyRecord) -> dict[str, Any]:
@@ -194,6 +195,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         owner=OwnerInfo(owner.pid, owner.host, show_time(owner.since)) if owner else None,
         carry_on=_carry_on(searches[-1], num_begun=num_begun) if searches else "",
         augmentation=augmentation_in_words(document.get(AUGMENTATION, {})),
+        published=(document.get("published") or {}).get("test_accuracy"),
     )
 
 

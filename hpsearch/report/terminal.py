@@ -11,6 +11,7 @@ from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
 from hpsearch.report.top import TopRow, objective_measures, parameter_names
 from hpsearch.report.trials import TrialRow
+from hpsearch.studytables import PublishedSearch
 from hpsearch.text import counted, one_line
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need it
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need 
     from hpsearch.search import SearchEnd
 
 
+_ACCURACIES = ("val_accuracy", "val_loss", "accuracy", "loss")  # of a top table
 _TEXT_WIDTH = 20  # that a column of text may be folded to
 
 
@@ -50,7 +52,7 @@ def show_cell(value: object) -> str:
 def top_table(rows: list[TopRow]) -> tuple[list[str], list[list[object]]]:
     """The top table's columns and rows, parameters by name."""
     names = parameter_names(rows)
-    rounded = [*objective_measures(rows), "val_accuracy", "val_loss", "accuracy", "loss"]
+    rounded = [*objective_measures(rows), *_ACCURACIES]
     table: list[list[object]] = [
         [
             *(row.rank, row.trial),
@@ -63,9 +65,29 @@ def top_table(rows: list[TopRow]) -> tuple[list[str], list[list[object]]]:
     return ["rank", "trial", *names, *rounded, "epochs", "duration_s"], table
 
 
-def print_top(console: Console, rows: list[TopRow]) -> None:
-    """The top table."""
+def print_top(
+    console: Console, rows: list[TopRow], published: PublishedSearch | None = None
+) -> None:
+    """The top table, and the one that a document has of its own search."""
     print_table(console, *top_table(rows))
+    if published is not None and published.top:
+        console.print("published:")
+        print_table(console, *published_table(published))
+
+
+def published_table(published: PublishedSearch) -> tuple[list[str], list[list[object]]]:
+    """A document's own top table."""
+    names, rows = parameter_names(published.top), published.top
+    table: list[list[object]] = [
+        [
+            rank,
+            *(row.params.get(name, "") for name in names),
+            *(round(getattr(row, name), 4) for name in _ACCURACIES),
+            *(row.epochs, row.duration_s),
+        ]
+        for rank, row in enumerate(rows, start=1)
+    ]
+    return ["rank", *names, *_ACCURACIES, "epochs", "duration_s"], table
 
 
 def print_trials(console: Console, rows: list[TrialRow]) -> None:
@@ -112,6 +134,16 @@ def test_line(test: TestResult, *, objective: Objective) -> str:
             "`hpsearch test --again` would choose and read anew"
         )
     return line
+
+
+def published_lines(status: StudyStatus) -> list[str]:
+    """What a document reports of its search's winner, beside ours; nothing where none does."""
+    if status.published is None:
+        return []
+    line = f"published: test accuracy {status.published:.4f}"
+    if status.test is not None:
+        line += f", ours {status.test.accuracy_mean - status.published:+.4f}"
+    return [line]
 
 
 def tested_line(status: StudyStatus) -> str:
@@ -202,7 +234,7 @@ def print_status(console: Console, status: StudyStatus) -> None:
     if status.methods:
         methods = (f"{method} ({_trials(n)})" for method, n in status.methods.items())
         lines.append("computed: " + "; ".join(methods))
-    lines += [tested_line(status), *failure_lines(status)]
+    lines += [tested_line(status), *published_lines(status), *failure_lines(status)]
     if status.owner is None and (counts.running or status.failures):
         lines.append(f"to carry on: {status.carry_on}")
     if status.owner is not None:
