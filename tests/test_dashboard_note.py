@@ -87,14 +87,20 @@ def test_the_test_result_has_its_spread() -> None:
     assert "accuracy 0.9712 ± 0.0021, loss 0.1034 ± 0.0102 over 3 seeds" in note
 
 
+def test_what_is_published_of_a_search_stands_below_its_own_result() -> None:
+    note = write_note(info("over", status=replace(STATUS, test=TEST, published=0.9812)))
+    assert "published: test accuracy 0.9812, ours -0.0100" in note
+
+
 def test_the_best_trials_are_a_table_of_what_differs() -> None:
     lines = write_note(info()).splitlines()
     head = next(i for i, line in enumerate(lines) if line.startswith("| trial |"))
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[head : head + 4]]
     names = ["trial", r"val\_accuracy", r"val\_loss", "accuracy", "loss", "epochs", "time"]
-    assert cells[0] == [*names, r"learning\_rate", "activation"]
-    assert cells[2] == ["7", "0.9877", "0.05", "0.999", "0.001", "12", "1:01 min", "0.01", "relu"]
-    assert cells[3][-2:] == ["0.02", ""]
+    assert cells[0] == [*names, "parameters"]
+    figures = ["7", "0.9877", "0.05", "0.999", "0.001", "12", "1:01 min"]
+    assert cells[2] == [*figures, r"learning\_rate 0.01, activation relu"]
+    assert cells[3][-1] == r"learning\_rate 0.02"
 
 
 def test_what_all_have_in_common_is_told_once() -> None:

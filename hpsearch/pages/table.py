@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpsearch.report.terminal import show_cell
+from hpsearch.report.terminal import show_column
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,13 @@ class PageTable:
 def page_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> PageTable:
     """A table of values; a column of numbers, and gaps, is one of numbers."""
     numeric = [all(_is_number(row[i]) or row[i] == "" for row in rows) for i in range(len(columns))]
+    texts = [show_column([row[index] for row in rows]) for index in range(len(columns))]
     return PageTable(
         [Cell(name, is_number) for name, is_number in zip(columns, numeric, strict=True)],
-        [[Cell(show_cell(value), _is_number(value)) for value in row] for row in rows],
+        [
+            [Cell(text, _is_number(value)) for text, value in zip(line, row, strict=True)]
+            for line, row in zip(zip(*texts, strict=True), rows, strict=True)
+        ],
     )
 
 

@@ -25,7 +25,7 @@ from hpsearch.fixedset import CONFIGURATION, SEED
 from hpsearch.home import Home
 from hpsearch.predictions import load_predictions
 from hpsearch.records import Role, TrainingKey, images_per_second, sample_std
-from hpsearch.report.status import document_of, study_status
+from hpsearch.report.status import carry_on, document_of
 from hpsearch.storage.database import Database
 from hpsearch.storage.record import Evaluation, StudyRecord, TestReading
 
@@ -186,7 +186,7 @@ def _configurations(record: StudyRecord, wanted: list[str], *, home: Home) -> Fo
     untested = [f"{record.name}:{name}" for name in wanted if not parts[name]]
     if not contenders:
         what = f"configuration {untested[0]!r}" if len(wanted) == 1 else f"study {record.name!r}"
-        does_it = study_status(record, home=home).carry_on
+        does_it = carry_on(record) or f"hpsearch run --study {record.name}"
         raise NothingToShowError(f"{what} has not been tested yet; `{does_it}` does it")
     return Found(contenders, untested)
 

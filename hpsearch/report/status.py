@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -101,7 +101,7 @@ class StudyStatus:
     test: TestResult | None  # of a search
     networks_tested: int  # of a fixed set
     owner: OwnerInfo | None
-    carry_on: str  # the newest search's command, as it can be typed; empty before the first
+    carry_on: str  # see the function of this name
     augmentation: str = "none"  # that all trials share, in words
     published: float | None = None  # the test accuracy that a document reports of its search
 
@@ -157,9 +157,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
     ]
     saved = [_saved(epochs, document["training"]["epochs"]) for epochs in ended]
     runs = record.runs()
-    searches = [run for run in runs if run.environment["trials"] is not None]
-    target = searches[-1].environment["trials"] if searches else _trials_of(document)
-    num_begun = sum(states[state] for state in (*FINISHED, TrialState.RUNNING))
+    search = _newest_search(runs)
     owner = live_owner(record.database, record.study_id)
     return StudyStatus(
         study=record.name,
@@ -167,7 +165,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         kind="fixed set" if is_fixed_set(record) else "search",
         model=_model_of(document),
         objective=objective,
-        target=target,
+        target=search.environment["trials"] if search else _trials_of(document),
         trials=TrialCounts(
             complete=states[TrialState.COMPLETE],
             pruned=states[TrialState.PRUNED],
@@ -193,18 +191,33 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         test=None if is_fixed_set(record) else _test_result(record, trained),
         networks_tested=_networks_tested(record) if is_fixed_set(record) else 0,
         owner=OwnerInfo(owner.pid, owner.host, show_time(owner.since)) if owner else None,
-        carry_on=_carry_on(searches[-1], num_begun=num_begun) if searches else "",
+        carry_on=carry_on(record),
         augmentation=augmentation_in_words(document.get(AUGMENTATION, {})),
         published=(document.get("published") or {}).get("test_accuracy"),
     )
 
 
-def _carry_on(run: Run, *, num_begun: int) -> str:
-    """The command that carries on all trials that were begun, also those beyond the run's own."""
-    words: list[str] = run.environment["command"]
-    if run.environment["trials"] < num_begun:
+def carry_on(record: StudyRecord) -> str:
+    """The newest search's command, as it can be typed; empty before the first.
+
+    It carries on all trials that were begun, also those beyond its own.
+    """
+    search = _newest_search(record.runs())
+    if search is None:
+        return ""
+    num_begun = sum(
+        trial.state in (*FINISHED, TrialState.RUNNING) and not is_duplicate(trial)
+        for trial in record.study.get_trials(deepcopy=False)
+    )
+    words: list[str] = search.environment["command"]
+    if search.environment["trials"] < num_begun:
         words = [*_without_option(words, "--trials"), "--trials", str(num_begun)]
     return carry_on_command(words)
+
+
+def _newest_search(runs: Sequence[Run]) -> Run | None:
+    """The last run that was not for the test alone."""
+    return next((run for run in reversed(runs) if run.environment["trials"] is not None), None)
 
 
 def _without_option(words: list[str], name: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Tables for a terminal, as text that also reads well in a file."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,26 +21,39 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need 
 
 
 _ACCURACIES = ("val_accuracy", "val_loss", "accuracy", "loss")  # of a top table
+_PLACES = 4  # of the figures that are rounded; learning rates and their like have what they need
 _TEXT_WIDTH = 20  # that a column of text may be folded to
 
 
 def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A plain table: names to the left, numbers to the right."""
+    texts = [show_column([row[index] for row in rows]) for index in range(len(columns))]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     least = 0  # characters without which a number would be broken in its middle
     for index, column in enumerate(columns):
         numbers = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
-        widest = max(len(column), *(len(show_cell(row[index])) for row in rows), 0)
+        widest = max(len(column), *map(len, texts[index]), 0)
         least += 2 + (widest if numbers else min(widest, _TEXT_WIDTH))
         table.add_column(
             column, justify="right" if numbers else "left", overflow="fold", no_wrap=numbers
         )
-    for row in rows:
-        table.add_row(*(show_cell(value) for value in row))
+    for row in zip(*texts, strict=True):
+        table.add_row(*row)
     if least > console.width:  # the terminal wraps whole lines
         # a dumb terminal's width is taken only with a height
         console = Console(file=console.file, width=least, height=console.height, highlight=False)
     console.print(table, markup=False)
+
+
+def show_column(values: Sequence[object]) -> list[str]:
+    """A column's values; fractions of four places at most all have as many as the longest."""
+    texts = [show_cell(value) for value in values]
+    fractions = [value for value in values if isinstance(value, float) and math.isfinite(value)]
+    places = max((len(text.partition(".")[2]) for text in texts), default=0)
+    others = len(values) - len(fractions) - values.count("")
+    if others or places > _PLACES or any("e" in text for text in texts):
+        return texts
+    return ["" if value == "" else f"{value:.{places}f}" for value in values]
 
 
 def show_cell(value: object) -> str:
