@@ -38,12 +38,13 @@ def test_fewer_seeds_of_a_fixed_set_are_the_same_study_to_be_continued() -> None
     spec = trim(SET, Budget(seeds=1))
     assert (spec.name, spec.fingerprint) == (SET.name, SET.fingerprint)
     assert spec.search.trials == 3
+    assert spec.description == f"{SET.description} (1 of 3 seeds)"
     assert trimmed(SET, Budget(seeds=1)) == "1 of 3 seeds"
 
 
 def test_fewer_seeds_of_a_searchs_winner_make_another_study() -> None:
     spec = trim(SEARCH, Budget(seeds=1, epochs=4))
-    assert spec.name == "small-4-epochs-1-seeds"
+    assert spec.name == "small-4-epochs-1-seed"
     assert spec.final is not None
     assert spec.final.seeds == 1
     words = trimmed(SEARCH, Budget(seeds=1, epochs=4))

@@ -97,7 +97,7 @@ def test_the_page_keeps_what_was_run_before_and_shows_the_fullest_run_of_each_st
 def test_a_study_of_another_kind_and_one_of_others_are_passed_over(hpsearch: CommandLine) -> None:
     database = f"sqlite:///{Path('runs').absolute()}/hpsearch.db"
     assert hpsearch("reproduce", "--workers", "0", "--seeds", "1").status == 0
-    optuna.create_study(study_name="tiny-1-epochs", storage=database)
+    optuna.create_study(study_name="tiny-1-epoch", storage=database)
     assert hpsearch("reproduce", "--workers", "0", "--seeds", "1").status == 0
     assert {row["trimmed"] for row in table()} == {"1 of 2 seeds"}
 

@@ -68,7 +68,7 @@ def rgb(color: str) -> tuple[int, ...]:
 def test_the_lines_of_the_parallel_coordinates_are_coloured_by_value_the_best_on_top() -> None:
     figure = parallel_figure(made_snapshot(THREE))
     assert isinstance(figure, StudyFigure)
-    *lines, _ = figure.plot.data
+    lines = figure.plot.data
     assert [line.y[0] for line in lines] == [0, pytest.approx(0.5), 1]
     assert lines[0].line.color == f"rgb{rgb(BLUE)}"
     assert lines[2].line.color == f"rgb{rgb(VERMILLION)}"
@@ -164,6 +164,6 @@ def test_a_study_of_a_thousand_trials_is_bounded() -> None:
     parallel, slices = (f(made_snapshot(trials)) for f in (parallel_figure, slices_figure))
     assert isinstance(parallel, StudyFigure)
     assert isinstance(slices, StudyFigure)
-    assert len(parallel.plot.data) == 151
+    assert len(parallel.plot.data) == 150
     assert "The best 150 complete trials; 850 are left out" in parallel.note
     assert len(slices.plot.data[0].x) == 500

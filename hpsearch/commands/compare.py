@@ -60,5 +60,5 @@ def compare(
         print_csv(comparison_csv(comparison), to=csv)
     else:
         print_comparison(stdout(), comparison)
-        if html is not None:
-            tell(f"page: {html}")
+    if html is not None:
+        tell(f"page: {html}")

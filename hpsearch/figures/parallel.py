@@ -25,15 +25,17 @@ def plot_parallel(info: ParametersInfo, snapshot: Snapshot) -> go.Figure:
     """Optuna's figure in our colours, the best trials on top."""
     study = as_optuna_study(snapshot, info.trials)
     figure = plot_parallel_coordinate(study, params=info.names, target_name=info.objective)
-    *lines, colorbar = figure.data
+    *lines, _ = figure.data  # the colour bar says what the first axis says
     # a line begins at its value, from 0 for the lowest to 1; in which order is Optuna's to decide
     shares = [float(line.y[0]) for line in lines]
     for line, color in zip(lines, sample_colorscale(POINT_SCALE, shares), strict=True):
         line.update(line={"color": color, "width": 2}, opacity=0.8)
-    colorbar.marker.update(colorscale=POINT_SCALE, reversescale=False)
     best_last = sorted(range(len(lines)), key=lambda index: snapshot.sign * shares[index])
-    figure = go.Figure([*(lines[index] for index in best_last), colorbar], figure.layout)
+    figure = go.Figure([lines[index] for index in best_last], figure.layout)
     figure.update_annotations(font={"size": 11, "color": INK})
+    for label in figure.layout.annotations:
+        if label.text == "None":  # what a trial has no need of, as the units of no layer
+            label.text = "not used"
     figure.update_shapes(line_color=GRID)
     figure.update_layout(margin={"l": 50}, xaxis_side="top", xaxis_tickangle=0)
     return themed(figure, height=420, legend=False)

@@ -27,8 +27,8 @@ class StudyRow:
     file: str | None
     stored: bool
     state: str  # of the stored study, or what is wrong with the file
-    best: float | None
-    test: float | None
+    best: float | None  # of a search
+    test: float | None  # likewise
     description: str
 
 
@@ -54,14 +54,18 @@ def _from_file(name: str, path: Path) -> StudyRow:
 def _from_record(record: StudyRecord, file: StudyRow | None, *, home: Home) -> StudyRow:
     status = study_status(record, home=home)
     counts = status.trials
-    finished = counts.complete + counts.pruned + counts.failed
+    if status.kind == "fixed set":
+        state = f"{status.networks_tested} of {status.target} networks tested"
+    else:
+        finished = counts.complete + counts.pruned + counts.failed
+        state = f"{finished} of {status.target} trials"
     running = f", running as process {status.owner.pid}" if status.owner else ""
     return StudyRow(
         study=status.study,
         file=file.file if file else None,
         stored=True,
-        state=f"{finished} of {status.target} trials{running}",
-        best=status.best.value if status.best else None,
+        state=f"{state}{running}",
+        best=status.best.value if status.best and status.kind == "search" else None,
         test=status.test.accuracy_mean if status.test else None,
         description=record.study.user_attrs[DOCUMENT]["description"],
     )
