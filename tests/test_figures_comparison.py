@@ -64,7 +64,7 @@ def test_matrices_are_means_over_seeds_and_differences_are_from_the_first(
     assert first.values[0, :2].tolist() == [0.75, 0.25]  # of 1 and 0.5, and of 0 and 0.5
     (group,) = comparison.groups
     one, two = get_differences_info(group)
-    assert one.title == "set:<b>a</b> minus one"
+    assert one.title == "set:<b>a</b>"
     assert one.values[0, :2].tolist() == [0.0, 0.0]
     assert two.values[0, :2].tolist() == [0.25, -0.25]
     assert np.count_nonzero(one.values) == 0

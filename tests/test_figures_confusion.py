@@ -23,7 +23,7 @@ def test_counts_are_summed_over_seeds_and_shares_are_of_the_true_class() -> None
 def test_a_cell_tells_count_and_share_and_true_classes_are_rows() -> None:
     figure = confusion_figure(TESTED)
     assert isinstance(figure, StudyFigure)
-    (heatmap,) = figure.plot.data
+    heatmap, *_ = figure.plot.data
     assert heatmap.text[0][1] == "6<br>30.0%"
     assert figure.rows[1] == ("a", "b", 6, 0.3)
     assert "a is recognised least often, in 70.0%" in figure.alt

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from hpsearch.figures.cells import cell_texts, square_axis
 from hpsearch.figures.figure import NoFigure, Shown, StudyFigure
 from hpsearch.figures.snapshot import Snapshot
 from hpsearch.figures.theme import SCALE, themed
@@ -38,32 +39,24 @@ def plot_confusion(info: ConfusionInfo) -> go.Figure:
         [f"{count:,}<br>{share:.1%}" if count else "" for count, share in zip(*rows, strict=True)]
         for rows in zip(info.counts, info.shares, strict=True)
     ]
-    figure = go.Figure(
-        go.Heatmap(
-            x=info.names,
-            y=info.names,
-            z=info.shares,
-            text=text,
-            customdata=info.counts,
-            texttemplate="%{text}",
-            textfont={"size": 11},
-            colorscale=SCALE,
-            zmin=0,
-            zmax=1,
-            xgap=1,
-            ygap=1,
-            colorbar={"title": {"text": "share of<br>true class"}, "tickformat": ".0%"},
-            hovertemplate="%{y} taken for %{x}: %{customdata:,}, %{z:.1%}<extra></extra>",
-        )
+    heatmap = go.Heatmap(
+        x=info.names,
+        y=info.names,
+        z=info.shares,
+        text=text,
+        customdata=info.counts,
+        colorscale=SCALE,
+        zmin=0,
+        zmax=1,
+        xgap=1,
+        ygap=1,
+        colorbar={"title": {"text": "share of<br>true class"}, "tickformat": ".0%"},
+        hovertemplate="%{y} taken for %{x}: %{customdata:,}, %{z:.1%}<extra></extra>",
     )
+    figure = go.Figure([heatmap, *cell_texts(heatmap, scale=SCALE, limits=(0, 1), size=11)])
     figure.update_layout(
-        xaxis={"title": "predicted class", "type": "category", "showgrid": False},
-        yaxis={
-            "title": "true class",
-            "type": "category",
-            "autorange": "reversed",
-            "showgrid": False,
-        },
+        xaxis={"title": "predicted class", **square_axis(len(info.names))},
+        yaxis={"title": "true class", **square_axis(len(info.names), reverse=True)},
     )
     return themed(figure, height=110 + 44 * len(info.names), legend=False)
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from hpsearch.figures.cells import Scale, cell_texts, square_axis
 from hpsearch.figures.comparison.words import plain
 from hpsearch.figures.figure import StudyFigure
 from hpsearch.figures.theme import BLUE, SCALE, VERMILLION, themed
@@ -20,8 +21,8 @@ DIFFERENCE, DIFFERENCE_TITLE = "confusion-difference", "Differences of confusion
 _BESIDE = 2  # matrices in a row of them
 _SIDE = 430  # pixels of a matrix of ten classes
 _LEAST = 0.005  # a share that is written into its cell
-# opaque in the middle, too: Plotly picks the ink in a cell by the cell's own colour
-_DIVERGING = [[0.0, BLUE], [0.5, "#F2F2F2"], [1.0, VERMILLION]]
+# opaque in the middle, too: the ink in a cell is chosen by the cell's own colour
+_DIVERGING: Scale = [[0.0, BLUE], [0.5, "#F2F2F2"], [1.0, VERMILLION]]
 
 
 class MatrixInfo(NamedTuple):
@@ -47,7 +48,7 @@ def get_differences_info(group: Group) -> list[MatrixInfo]:
     names = short_names(group.contenders)
     return [
         MatrixInfo(
-            f"{names[other.label]} minus {names[first.label]}",
+            names[other.label],
             first.class_names,
             other.shares - first.shares,
         )
@@ -57,23 +58,20 @@ def get_differences_info(group: Group) -> list[MatrixInfo]:
 
 def plot_matrices(info: list[MatrixInfo]) -> go.Figure:
     """Shares, two matrices in a row."""
-    return _plot(info, colorscale=SCALE, zmin=0, zmax=1, show="{:.0%}".format, hover=".1%")
+    return _plot(info, scale=SCALE, limits=(0, 1), show="{:.0%}".format, hover=".1%")
 
 
 def plot_differences(info: list[MatrixInfo]) -> go.Figure:
     """Differences: blue where the first has more, vermillion where the other has."""
     largest = max(float(np.abs(matrix.values).max()) for matrix in info) or 1.0
-    return _plot(
-        info, colorscale=_DIVERGING, zmin=-largest, zmax=largest, show=_points, hover="+.1%"
-    )
+    return _plot(info, scale=_DIVERGING, limits=(-largest, largest), show=_points, hover="+.1%")
 
 
 def _plot(
     info: list[MatrixInfo],
     *,
-    colorscale: object,
-    zmin: float,
-    zmax: float,
+    scale: Scale,
+    limits: tuple[float, float],
     show: Callable[[float], str],
     hover: str,
 ) -> go.Figure:
@@ -88,30 +86,28 @@ def _plot(
     )
     for index, matrix in enumerate(info):
         names = [plain(name) for name in matrix.names]
-        figure.add_trace(
-            go.Heatmap(
-                x=names,
-                y=names,
-                z=matrix.values,
-                text=_texts(matrix.values, show),
-                texttemplate="%{text}",
-                textfont={"size": 10},
-                coloraxis="coloraxis",
-                xgap=1,
-                ygap=1,
-                hovertemplate=f"%{{y}} taken for %{{x}}: %{{z:{hover}}}<extra></extra>",
-            ),
-            row=index // _BESIDE + 1,
-            col=index % _BESIDE + 1,
+        heatmap = go.Heatmap(
+            x=names,
+            y=names,
+            z=matrix.values,
+            text=_texts(matrix.values, show),
+            coloraxis="coloraxis",
+            xgap=1,
+            ygap=1,
+            hovertemplate=f"%{{y}} taken for %{{x}}: %{{z:{hover}}}<extra></extra>",
         )
+        texts = cell_texts(heatmap, scale=scale, limits=limits, size=10)
+        row, column = divmod(index, _BESIDE)
+        figure.add_traces([heatmap, *texts], rows=row + 1, cols=column + 1)
+        sides = {"row": row + 1, "col": column + 1}
+        figure.update_xaxes(square_axis(len(names)), tickangle=-60, title="predicted", **sides)
+        figure.update_yaxes(square_axis(len(names), reverse=True), title="true", **sides)
     figure.update_annotations(font_size=13)  # the titles
-    figure.update_xaxes(type="category", showgrid=False, tickangle=-60, title="predicted")
-    figure.update_yaxes(type="category", showgrid=False, autorange="reversed", title="true")
     figure.update_layout(
         coloraxis={
-            "colorscale": colorscale,
-            "cmin": zmin,
-            "cmax": zmax,
+            "colorscale": scale,
+            "cmin": limits[0],
+            "cmax": limits[1],
             "colorbar": {
                 "tickformat": ".0%",
                 "title": {"text": "share of<br>true class"},
@@ -174,10 +170,10 @@ def differences_figure(group: Group, *, number: int) -> StudyFigure:
         f"{DIFFERENCE_TITLE}, {group.dataset}",
         f"Differences of confusion matrices on {group.dataset}. {spoken}",
         plot_differences(info),
-        ("contenders", "true class", "predicted class", "difference of shares"),
+        (f"contender, minus {first}", "true class", "predicted class", "difference of shares"),
         _rows(info),
-        f"In points of the true class's share. Vermillion: more often than {first}; blue: less "
-        "often. On the diagonal more is better, elsewhere worse.",
+        f"Each minus {first}, in points of the true class's share. Vermillion: more often; blue: "
+        "less often. On the diagonal more is better, elsewhere worse.",
         min_width=980 if len(info) > 1 else 680,
     )
 
