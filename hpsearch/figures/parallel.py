@@ -18,6 +18,7 @@ from hpsearch.figures.snapshot import Snapshot, as_optuna_study
 from hpsearch.figures.theme import GRID, INK, POINT_SCALE, themed
 
 NAME, TITLE = "parallel-coordinates", "Parallel coordinates"
+_LEFT = 50  # pixels before the first axis
 MOST_TRIALS = 150  # a line each, of which more would not be told apart
 
 
@@ -37,7 +38,9 @@ def plot_parallel(info: ParametersInfo, snapshot: Snapshot) -> go.Figure:
         if label.text == "None":  # what a trial has no need of, as the units of no layer
             label.text = "not used"
     figure.update_shapes(line_color=GRID)
-    figure.update_layout(margin={"l": 50}, xaxis_side="top", xaxis_tickangle=0)
+    figure.update_layout(
+        margin={"l": _LEFT, "r": label_width(info) // 2}, xaxis_side="top", xaxis_tickangle=0
+    )
     return themed(figure, height=420, legend=False)
 
 
@@ -58,5 +61,5 @@ def parallel_figure(snapshot: Snapshot) -> Shown:
         columns_of(info),
         rows_of(info),
         note_on(info),
-        min_width=90 + label_width(info) * (len(info.names) + 1),
+        min_width=_LEFT + label_width(info) * len(info.names) + label_width(info) // 2,
     )
