@@ -102,6 +102,11 @@ class StudySpec:
         return self.configuration(values).fingerprint
 
     @property
+    def notes(self) -> str:
+        """What the file tells its readers beside the description, as one paragraph."""
+        return " ".join(self.document.get("notes", "").split())
+
+    @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over all that decides a trial's outcome."""
         text = json.dumps(_scientific(self.document), sort_keys=True)
@@ -119,7 +124,7 @@ class StudySpec:
 
 def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document without what may change during a study: words, figures, budgets, places."""
-    words = ("description", "published", MODEL_FOLDER)
+    words = ("description", "notes", "published", MODEL_FOLDER)
     rest = {key: value for key, value in document.items() if key not in words}
     if FOUND in rest:  # the place may change; what is there is in the split's fingerprint
         rest["dataset"] = rest["dataset"].partition(":")[0]

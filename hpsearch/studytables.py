@@ -158,6 +158,7 @@ class Document(Frozen):
     """A whole file, but for its space and configurations."""
 
     description: str = ""
+    notes: str = ""  # for readers: what a document leaves open, and how it was read
     dataset: str
     data: OwnImages | None = None  # of a data set of one's own
     objective: Objective = "val_accuracy"

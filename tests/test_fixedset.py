@@ -65,6 +65,7 @@ def test_it_is_the_same_when_read_again_from_the_database() -> None:
     ("path", "value"),
     [
         ("description", "other words"),
+        ("notes", "other words"),
         ("fixed__seeds", 7),
         ("fixed__trial_timeout", "1h"),
         ("configurations__small__published", {"test_accuracy": 0.1}),

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 EVIL = "<script>alert(1)</script>"
+NOTES = "Read\nas <b>ours</b>"
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("pages") / "runs")
-    run_small(small_set(description=EVIL), home, trials=5, test=True)
+    run_small(small_set(description=EVIL, notes=NOTES), home, trials=5, test=True)
     return home
 
 
@@ -38,7 +39,7 @@ def set_page(home: Home) -> str:
 def published_page(home: Home, *, trimmed: str = "") -> str:
     with stored(home, "set") as record:
         figures = published_figures(small_set(), record, trimmed=trimmed)
-    return render_published_page(figures, {"set": EVIL})
+    return render_published_page(figures, [small_set(description=EVIL, notes=NOTES)])
 
 
 def test_a_sets_page_has_its_table_and_says_that_nothing_was_searched(home: Home) -> None:
@@ -51,6 +52,7 @@ def test_a_sets_page_has_its_table_and_says_that_nothing_was_searched(home: Home
         "1 of 2",  # seeds of the CNN
         "2 of each configuration, by their seeds",
         "those of the last epoch",
+        "Read as &lt;b&gt;ours&lt;/b&gt;",
     ):
         assert part in page
     assert EVIL not in page
@@ -93,6 +95,7 @@ def test_the_page_of_published_figures_says_what_was_trimmed(home: Home) -> None
     page = published_page(home, trimmed="1 of 2 seeds")
     assert "3 of 3 published figures are measured. Trimmed studies: 1 of 1" in page
     assert "Trimmed: 1 of 2 seeds." in page
+    assert "Read as &lt;b&gt;ours&lt;/b&gt;" in page
     assert "nothing was trimmed" in published_page(home)
     assert EVIL not in page
 

@@ -21,6 +21,7 @@ from hpsearch.studyparser import load_study_file, parse_study
 HEAD = 'dataset = "digits"\nmodel = "cnn"\n'
 BASE: dict[str, Any] = {
     "description": "",
+    "notes": "",
     "dataset": "digits",
     "model": "mlp",
     "training": {"epochs": 5, "optimizer": "sgd"},

@@ -99,8 +99,7 @@ def reproduce(
             figures = _figures(url, every)
             page.parent.mkdir(parents=True, exist_ok=True)
             write_text(page.with_suffix(".csv"), published_csv(figures))
-            descriptions = {study.name: study.description for study in every}
-            write_text(page, render_published_page(figures, descriptions))
+            write_text(page, render_published_page(figures, every))
     names = {study.name for study in chosen}
     own = [row for row in figures if row.study in names]
     print_published(stdout(), own)

@@ -1,5 +1,6 @@
 """The page of all published figures beside ours."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from hpsearch.figures.published import published_figure
 from hpsearch.pages.render import render_page
 from hpsearch.pages.table import PageTable, page_table
 from hpsearch.report.published import PublishedFigure
+from hpsearch.spec import StudySpec
 
 
 class StudySection(NamedTuple):
@@ -14,21 +16,23 @@ class StudySection(NamedTuple):
 
     study: str
     description: str
+    notes: str
     trimmed: str
     rows: PageTable
 
 
-def render_published_page(figures: list[PublishedFigure], descriptions: dict[str, str]) -> str:
+def render_published_page(figures: list[PublishedFigure], studies: Sequence[StudySpec]) -> str:
     """The page as HTML, all in one.
 
     Args:
         figures: those of a study stand together.
-        descriptions: by study.
+        studies: those whose figures they are.
     """
+    by_name = {study.name: study for study in studies}
     sections = [
-        StudySection(study, descriptions[study], rows[0].trimmed, _table(rows))
-        for study, group in groupby(figures, key=lambda figure: figure.study)
-        for rows in [list(group)]
+        StudySection(name, study.description, study.notes, rows[0].trimmed, _table(rows))
+        for name, group in groupby(figures, key=lambda figure: figure.study)
+        for study, rows in [(by_name[name], list(group))]
     ]
     measured = sum(figure.ours is not None for figure in figures)
     return render_page(

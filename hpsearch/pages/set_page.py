@@ -86,6 +86,7 @@ def render_set_page(contents: SetContents) -> str:
         title=f"{snapshot.name}: fixed set",
         study=snapshot.name,
         description=snapshot.document["description"],
+        notes=snapshot.spec.notes,
         sentences=_sentences(contents.status),
         rows=page_table(*results_table([network.row for network in contents.networks])),
         caption=_caption(contents),

@@ -46,6 +46,7 @@ def render_study_page(contents: StudyContents) -> str:
         title=f"{snapshot.name}: hyperparameter search",
         study=snapshot.name,
         description=snapshot.document["description"],
+        notes=snapshot.spec.notes,
         result=result_section(snapshot, contents.status),
         protocol=protocol_table(snapshot.document),
         space=space_table(snapshot.document),
