@@ -16,9 +16,9 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def counted(number: int, noun: str) -> str:
-    """1 epoch, 1,000 epochs."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """1 epoch, 1,000 epochs; 2 stretches, if told."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or f'{noun}s'}"
 
 
 def error_text(error: BaseException) -> str:

@@ -89,7 +89,7 @@ def test_a_wrong_image_tells_what_it_is_and_what_it_was_taken_for() -> None:
     assert isinstance(figure, StudyFigure)
     first = figure.pictures[0]
     assert first.caption == "dog\n→ cat\n70.0%"
-    assert first.alt == "Test image 1: a dog, taken for a cat with probability 70.0%"
+    assert first.alt == "Test image 1: dog, taken for cat with probability 70.0%"
     assert (first.pixels == IMAGES[0, 0]).all()
     assert figure.rows[0][:3] == (1, "dog", "cat")
 

@@ -15,6 +15,7 @@ from hpsearch.figures.snapshot import Snapshot, outcome
 from hpsearch.figures.theme import INK, OUTCOME_COLORS, themed
 from hpsearch.records import TrainingKey
 from hpsearch.storage.record import Run
+from hpsearch.text import counted
 from hpsearch.times import utc_of_trial
 
 NAME, TITLE = "timeline", "Timeline by worker"
@@ -228,8 +229,9 @@ def timeline_figure(snapshot: Snapshot) -> Shown:
     if len(info.spans) > MOST_SPANS:
         notes.append(f"The newest {MOST_SPANS:,} of {len(info.spans):,} stretches.")
     alt = (
-        f"{len(info.spans)} stretches of training in {info.lanes} lanes over {runs} runs, "
-        "coloured by what became of the trial."
+        f"{counted(len(info.spans), 'stretch', 'stretches')} of training in "
+        f"{counted(info.lanes, 'lane')} over {counted(runs, 'run')}, coloured by what became of "
+        "the trial."
     )
     rows: list[tuple[object, ...]] = [
         (*span[:6], span.start.isoformat(), span.end.isoformat(), *span[8:]) for span in info.spans

@@ -17,7 +17,7 @@ def picture_of(mistake: Mistake, names: tuple[str, ...]) -> Picture:
         as_pixels(mistake.image),
         caption=f"{true}\n→ {predicted}\n{mistake.probability:.1%}",
         alt=(
-            f"Test image {mistake.number}: a {true}, taken for a {predicted} "
+            f"Test image {mistake.number}: {true}, taken for {predicted} "
             f"with probability {mistake.probability:.1%}"
         ),
     )
