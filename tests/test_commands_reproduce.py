@@ -6,6 +6,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+import torch
 from command_line import CommandLine
 from small_studies import stored
 
@@ -51,6 +52,8 @@ def test_every_published_figure_is_set_beside_ours(hpsearch: CommandLine) -> Non
     assert (two["subject"], two["figure"], two["networks"]) == ("two", "test loss", "2")
     assert "tiny   one" in answer.out
     assert "reproduced" in answer.out
+    version = torch.__version__.partition("+")[0]  # what was built for which GPU is left out
+    assert all(row["run"].endswith(f"torch {version}") for row in (one, two))
 
 
 def test_a_trimmed_run_says_so_and_can_be_made_whole(hpsearch: CommandLine) -> None:

@@ -18,6 +18,7 @@ class StudySection(NamedTuple):
     description: str
     notes: str
     trimmed: str
+    run: str
     rows: PageTable
 
 
@@ -30,7 +31,9 @@ def render_published_page(figures: list[PublishedFigure], studies: Sequence[Stud
     """
     by_name = {study.name: study for study in studies}
     sections = [
-        StudySection(name, study.description, study.notes, rows[0].trimmed, _table(rows))
+        StudySection(
+            name, study.description, study.notes, rows[0].trimmed, rows[0].run, _table(rows)
+        )
         for name, group in groupby(figures, key=lambda figure: figure.study)
         for study, rows in [(by_name[name], list(group))]
     ]

@@ -32,6 +32,7 @@ class PublishedFigure:
     networks: int
     difference: float | None  # ours - published
     trimmed: str  # what the study had less of than its file asks for
+    run: str  # the newest run of it: when, on what, with which PyTorch
 
 
 def published_figures(
@@ -44,6 +45,7 @@ def published_figures(
         record: what is stored of it, trimmed or whole; None if it was not run yet.
         trimmed: see `collection.trimmed`.
     """
+    run = "" if record is None else _newest_run(record)
     figures = _of_fixed_set(study, record) if study.fixed else _of_search(study, record)
     return [
         PublishedFigure(
@@ -56,9 +58,22 @@ def published_figures(
             networks=networks,
             difference=None if ours is None else ours - published,
             trimmed=trimmed,
+            run=run,
         )
         for subject, figure, published, (ours, std, networks) in figures
     ]
+
+
+def _newest_run(record: StudyRecord) -> str:
+    runs = record.runs()
+    if not runs:
+        return ""
+    environment = runs[-1].environment
+    devices = ", ".join(dict.fromkeys(environment.get("devices", [])))
+    processor = environment.get("processor", "an unknown processor")
+    where = processor if devices in ("", "cpu") else f"{devices}, {processor}"
+    version = environment.get("packages", {}).get("torch", "of unknown version")
+    return f"{runs[-1].started:%Y-%m-%d}, {where}, torch {version}"
 
 
 _Ours = tuple[float | None, float | None, int]  # mean, deviation, networks
