@@ -31,11 +31,8 @@ def render_published_page(figures: list[PublishedFigure], studies: Sequence[Stud
     """
     by_name = {study.name: study for study in studies}
     sections = [
-        StudySection(
-            name, study.description, study.notes, rows[0].trimmed, rows[0].run, _table(rows)
-        )
-        for name, group in groupby(figures, key=lambda figure: figure.study)
-        for study, rows in [(by_name[name], list(group))]
+        _section(by_name[name], list(rows))
+        for name, rows in groupby(figures, key=lambda figure: figure.study)
     ]
     measured = sum(figure.ours is not None for figure in figures)
     return render_page(
@@ -44,6 +41,17 @@ def render_published_page(figures: list[PublishedFigure], studies: Sequence[Stud
         sentence=_sentence(figures, measured),
         accuracies=published_figure(figures),
         sections=sections,
+    )
+
+
+def _section(study: StudySpec, rows: list[PublishedFigure]) -> StudySection:
+    return StudySection(
+        study=study.name,
+        description=study.description,
+        notes=study.notes,
+        trimmed=rows[0].trimmed,
+        run=rows[0].run,
+        rows=_table(rows),
     )
 
 
