@@ -52,6 +52,7 @@ def test_every_published_figure_is_set_beside_ours(hpsearch: CommandLine) -> Non
     assert (two["subject"], two["figure"], two["networks"]) == ("two", "test loss", "2")
     assert "tiny   one" in answer.out
     assert "reproduced" in answer.out
+    assert "4 of 4 networks tested" in hpsearch("studies").out
     version = torch.__version__.partition("+")[0]  # what was built for which GPU is left out
     assert all(row["run"].endswith(f"torch {version}") for row in (one, two))
 
