@@ -39,7 +39,7 @@ def test_the_confusion_matrix_comes_with_the_test(searched: MadeSearch) -> None:
     searched.test(0, *[[[7, 1], [0, 1234]]] * 2)
     plots = plots_of(searched)
     assert plots.keys() == PLOTS.keys()
-    (matrix,) = plots["hpsearch-confusion"]["data"]
+    matrix, *_ = plots["hpsearch-confusion"]["data"]
     assert matrix["text"] == [["14", "2"], ["", "2,468"]]
 
 

@@ -42,11 +42,7 @@ def _saved(snapshot: Snapshot) -> go.Figure | None:
 
 def _confusion(snapshot: Snapshot) -> go.Figure | None:
     info = confusion.get_confusion_info(snapshot)
-    if info is None:
-        return None
-    figure = confusion.plot_confusion(info)
-    counts = [[f"{count:,}" if count else "" for count in row] for row in info.counts]
-    return figure.update_traces(text=counts, showscale=False)  # shares have no room in a card
+    return None if info is None else confusion.plot_confusion(info, is_small=True)
 
 
 def _curves(snapshot: Snapshot) -> go.Figure | None:

@@ -33,10 +33,14 @@ def get_confusion_info(snapshot: Snapshot) -> ConfusionInfo | None:
     return ConfusionInfo(list(evaluations[0].classes), counts, shares, len(evaluations))
 
 
-def plot_confusion(info: ConfusionInfo) -> go.Figure:
-    """Colour and lower number: share of the true class; upper number: count."""
+def plot_confusion(info: ConfusionInfo, *, is_small: bool = False) -> go.Figure:
+    """Colour and lower number: share of the true class; upper number: count.
+
+    A small one has no room for the shares.
+    """
+    form = "{:,}" if is_small else "{:,}<br>{:.1%}"
     text = [
-        [f"{count:,}<br>{share:.1%}" if count else "" for count, share in zip(*rows, strict=True)]
+        [form.format(count, share) if count else "" for count, share in zip(*rows, strict=True)]
         for rows in zip(info.counts, info.shares, strict=True)
     ]
     heatmap = go.Heatmap(
@@ -50,6 +54,7 @@ def plot_confusion(info: ConfusionInfo) -> go.Figure:
         zmax=1,
         xgap=1,
         ygap=1,
+        showscale=not is_small,
         colorbar={"title": {"text": "share of<br>true class"}, "tickformat": ".0%"},
         hovertemplate="%{y} taken for %{x}: %{customdata:,}, %{z:.1%}<extra></extra>",
     )
