@@ -20,7 +20,7 @@ from hpsearch.storage.record import TestReading
 
 NO_IMAGES = (
     "The answers were kept by an older hpsearch, without the images; "
-    "`hpsearch test --again` would read the test set once more and keep them."
+    "hpsearch test --again would read the test set once more and keep them."
 )
 NO_MISTAKES = "All test images were classified rightly."
 
