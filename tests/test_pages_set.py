@@ -93,8 +93,8 @@ def test_a_set_without_a_test_has_a_sentence_for_its_figures(tmp_path: Path) -> 
 
 def test_the_page_of_published_figures_says_what_was_trimmed(home: Home) -> None:
     page = published_page(home, trimmed="1 of 2 seeds")
-    assert "3 of 3 published figures are measured. Trimmed studies: 1 of 1" in page
-    assert "Trimmed: 1 of 2 seeds." in page
+    assert "3 of 3 published figures are measured. 1 of 1 studies were trimmed" in page
+    assert "Not as its file asks: 1 of 2 seeds." in page
     assert "Read as &lt;b&gt;ours&lt;/b&gt;" in page
     assert "nothing was trimmed" in published_page(home)
     assert EVIL not in page

@@ -61,7 +61,8 @@ def _sentence(figures: list[PublishedFigure], measured: int) -> str:
     of_all = f"{measured:,} of {len(figures):,} published figures are measured"
     if not trimmed:
         return f"{of_all}, nothing was trimmed."
-    return f"{of_all}. Trimmed studies: {len(trimmed)} of {len(studies)}, as is said with each."
+    changed = f"{len(trimmed)} of {len(studies)} studies were trimmed or run with another file"
+    return f"{of_all}. {changed}, as is said with each."
 
 
 def _table(rows: list[PublishedFigure]) -> PageTable:
