@@ -44,21 +44,17 @@ def trim(spec: StudySpec, budget: Budget) -> StudySpec:
     document, name = copy.deepcopy(spec.document), spec.name
     if budget.epochs is not None and budget.epochs < spec.training.epochs:
         document["training"]["epochs"] = budget.epochs
-        name += _suffix(budget.epochs, "epoch")
+        name += f"-{budget.epochs}-epochs"
     if budget.seeds is not None and spec.fixed is not None:
         document["fixed"]["seeds"] = min(budget.seeds, spec.fixed.seeds)
     if budget.seeds is not None and spec.final is not None and budget.seeds < spec.final.seeds:
         document["final"]["seeds"] = budget.seeds
-        name += _suffix(budget.seeds, "seed")
+        name += f"-{budget.seeds}-seeds"
     if budget.trials is not None and spec.fixed is None:
         document["search"]["trials"] = min(budget.trials, spec.search.trials)
-    if words := trimmed(spec, budget):
-        document["description"] = f"{spec.description} ({words})"
+    if name != spec.name:
+        document["description"] = f"{spec.description} ({trimmed(spec, budget)})".strip()
     return parse_study(document, name=name)
-
-
-def _suffix(number: int, noun: str) -> str:
-    return f"-{number}-{noun}{'' if number == 1 else 's'}"
 
 
 def trimmed(study: StudySpec, budget: Budget) -> str:

@@ -34,7 +34,7 @@ from hpsearch.models.layer_table import LayerRow, layer_table
 from hpsearch.models.network import build_network
 from hpsearch.ownmodel import OwnNetwork
 from hpsearch.records import TrainingKey
-from hpsearch.studyparser import parse_study
+from hpsearch.studyparser import parse_stored
 
 _NOT_RETRAINED = "The winner has not been retrained yet, so there are no weights to look at."
 _NOT_TRAINED = "The network has not been trained yet, so there are no weights to look at."
@@ -182,7 +182,7 @@ def _feature_maps(
 
 
 def _validation_set(snapshot: Snapshot, *, data_dir: Path) -> tuple[Images, Labels]:
-    spec = parse_study(snapshot.document, name="stored")
+    spec = parse_stored(snapshot.document, name="stored")
     return find_validation_set(
         spec.dataset,
         spec.training,

@@ -24,7 +24,7 @@ from hpsearch.records import EpochMetrics, Method, TrainingKey
 from hpsearch.session import plan_training
 from hpsearch.spec import StudySpec
 from hpsearch.storage.record import DOCUMENT, SPLIT, Start, StudyRecord
-from hpsearch.studyparser import parse_study
+from hpsearch.studyparser import parse_stored
 from hpsearch.training.device import device_name, prepare_device
 from hpsearch.training.epochs import DivergedError, Training
 
@@ -78,7 +78,7 @@ def replay_trial(
         DeviceError: the machine has no such device.
         DataError: the data set is not there.
     """
-    spec = parse_study(record.study.user_attrs[DOCUMENT], name=record.name)
+    spec = parse_stored(record.study.user_attrs[DOCUMENT], name=record.name)
     key = TrainingKey("search", trial)
     recorded = record.epochs(key)
     if not recorded:

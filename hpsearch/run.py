@@ -25,13 +25,19 @@ from hpsearch.home import Home
 from hpsearch.interruption import Interruption
 from hpsearch.modelcode import code_of, hold_code, try_own_models
 from hpsearch.proposals import Proposals
-from hpsearch.search import Search, SearchEnd, num_finished
+from hpsearch.search import Search, SearchEnd
 from hpsearch.session import Session
 from hpsearch.space import Scalar
 from hpsearch.spec import StudySpec
 from hpsearch.storage.lease import Lease
 from hpsearch.storage.mishaps import open_for_run
-from hpsearch.storage.record import StudyRecord, TestReading, rank_trials, trials_to_test
+from hpsearch.storage.record import (
+    StudyRecord,
+    TestReading,
+    num_finished,
+    rank_trials,
+    trials_to_test,
+)
 from hpsearch.study import check_stored, leased, open_study, prepare_study
 from hpsearch.text import shown
 

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-import optuna
 from optuna.trial import Trial, TrialState
 
 from hpsearch.dispatcher import TrialOutcome
@@ -27,22 +26,15 @@ from hpsearch.proposals import Exhausted, Proposal, Proposals, Refusal
 from hpsearch.records import EpochMetrics, TrainingKey, best_epoch
 from hpsearch.session import Session
 from hpsearch.storage.record import (
-    FINISHED,
     OUTCOME,
     REASON,
-    is_duplicate,
+    num_finished,
     rank_trials,
 )
 
 _MAX_ERRORS_IN_A_ROW = 3
 
 SearchEnd = Literal["budget", "timeout", "exhausted"]
-
-
-def num_finished(study: optuna.Study) -> int:
-    """Trials that count towards the budget: complete, pruned and failed, without the repeats."""
-    trials = study.get_trials(deepcopy=False, states=FINISHED)
-    return sum(not is_duplicate(trial) for trial in trials)
 
 
 @dataclass

@@ -61,9 +61,10 @@ class StudySpec:
         return configuration
 
     def matters(self, name: str, params: Mapping[str, Scalar]) -> bool:
-        """Whether a trial would be another one with another value of a parameter, if it has others.
+        """Whether a trial would be another one with another value of a searched parameter.
 
-        Units of no layer do not matter, nor does momentum under Adam.
+        Units of no layer do not matter, nor does momentum under Adam; a parameter that has no other
+        value always does.
         """
         domain = next((p.domain for p in self.space.parameters if p.name == name), None)
         match domain:
@@ -118,8 +119,12 @@ class StudySpec:
         return [
             f"{key}: {_shown(old, key)} -> {_shown(new, key)}"
             for key in sorted(old.keys() | new.keys())
-            if old.get(key) != new.get(key)
+            if _as_json(old.get(key)) != _as_json(new.get(key))  # true is not 1 there
         ]
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _scientific(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,20 @@ def load_study_file(path: Path, *, name: str | None = None) -> StudySpec:
         raise StudyFileError(f"{path}: not a study file: nested too deeply") from None
 
 
+def parse_stored(document: Mapping[str, Any], *, name: str) -> StudySpec:
+    """The study of a stored document.
+
+    Raises:
+        StudyFileError: another hpsearch stored it, whose study files this one does not read.
+    """
+    try:
+        return parse_study(document, name=name)
+    except MistakeError as mistake:
+        raise StudyFileError(
+            f"what is stored of study {name!r} is of another hpsearch: {mistake}"
+        ) from None
+
+
 def parse_study(content: Mapping[str, Any], *, name: str, folder: Path | None = None) -> StudySpec:
     """Check a study given as the tables of its file, or as a stored document.
 

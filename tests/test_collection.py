@@ -30,6 +30,7 @@ def test_fewer_epochs_make_another_study() -> None:
     for study in (SEARCH, SET):
         spec = trim(study, Budget(epochs=4))
         assert (spec.training.epochs, spec.name) == (4, f"{study.name}-4-epochs")
+        assert spec.description == f"{study.description} (4 of 9 epochs)".strip()
         assert spec.fingerprint != study.fingerprint
         assert trimmed(study, Budget(epochs=4)) == "4 of 9 epochs"
 
@@ -38,13 +39,13 @@ def test_fewer_seeds_of_a_fixed_set_are_the_same_study_to_be_continued() -> None
     spec = trim(SET, Budget(seeds=1))
     assert (spec.name, spec.fingerprint) == (SET.name, SET.fingerprint)
     assert spec.search.trials == 3
-    assert spec.description == f"{SET.description} (1 of 3 seeds)"
+    assert spec.description == SET.description
     assert trimmed(SET, Budget(seeds=1)) == "1 of 3 seeds"
 
 
 def test_fewer_seeds_of_a_searchs_winner_make_another_study() -> None:
     spec = trim(SEARCH, Budget(seeds=1, epochs=4))
-    assert spec.name == "small-4-epochs-1-seed"
+    assert spec.name == "small-4-epochs-1-seeds"
     assert spec.final is not None
     assert spec.final.seeds == 1
     words = trimmed(SEARCH, Budget(seeds=1, epochs=4))

@@ -89,6 +89,15 @@ def test_the_figures_are_those_that_scikit_learn_finds_in_the_kept_outputs(
     assert paired["c"] == np.sum(~predicted[0] & predicted[1])
 
 
+def test_beside_a_page_stdout_still_holds_one_document(compare: Compare, tmp_path: Path) -> None:
+    html = ("--html", str(tmp_path / "page.html"))
+    for kind in ("--json", "--csv=-"):
+        answer = compare("narrow", "wide", kind, *html)
+        assert answer.out == compare("narrow", "wide", kind).out
+        assert "page: " in answer.err
+    assert "page: " in compare("narrow", "wide", *html).out
+
+
 def test_csv_goes_to_a_file_or_to_stdout(compare: Compare, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     assert compare("narrow", "wide", "--csv", str(path)).out == ""

@@ -10,7 +10,10 @@ import torch
 from command_line import CommandLine
 from small_studies import stored
 
+from hpsearch.errors import RunFailedError
 from hpsearch.home import Home
+from hpsearch.run import RunRequest
+from hpsearch.storage.record import DOCUMENT
 
 FILE = """
 dataset = "digits"
@@ -98,12 +101,71 @@ def test_the_page_keeps_what_was_run_before_and_shows_the_fullest_run_of_each_st
     assert rows["other"]["networks"] == "2"
 
 
-def test_a_study_of_another_kind_and_one_of_others_are_passed_over(hpsearch: CommandLine) -> None:
+def test_what_others_stored_under_such_names_is_passed_over(hpsearch: CommandLine) -> None:
     database = f"sqlite:///{Path('runs').absolute()}/hpsearch.db"
     assert hpsearch("reproduce", "--workers", "0", "--seeds", "1").status == 0
-    optuna.create_study(study_name="tiny-1-epoch", storage=database)
+    optuna.create_study(study_name="tiny-1-epochs", storage=database)
+    newer = optuna.create_study(study_name="tiny-x", storage=database)
+    newer.set_user_attr(DOCUMENT, {"key_of_a_newer_hpsearch": 1})
     assert hpsearch("reproduce", "--workers", "0", "--seeds", "1").status == 0
     assert {row["trimmed"] for row in table()} == {"1 of 2 seeds"}
+
+
+SEARCH = """
+dataset = "digits"
+model = "mlp"
+[training]
+epochs = 2
+subset = 300
+[search]
+trials = 3
+[space]
+learning_rate = [0.01]
+"dense.units" = [4, 8, 16, 32]
+[final]
+finalists = 1
+seeds = 1
+[published]
+test_accuracy = 0.9
+"""
+
+
+def test_a_stored_study_of_the_other_kind_is_not_shown(hpsearch: CommandLine) -> None:
+    assert hpsearch("run", "--study", "tiny", "--workers", "0").status == 0
+    set_file = Path("studies/tiny.toml").read_text()
+    Path("studies/tiny.toml").write_text(SEARCH)
+    assert hpsearch("reproduce", "--workers", "0").status == 1
+    assert [row["ours"] for row in table()] == [""]
+    assert hpsearch("run", "--study", "tiny", "--workers", "0", "--restart").status == 0
+    Path("studies/tiny.toml").write_text(set_file)
+    assert hpsearch("reproduce", "--workers", "0").status == 1
+    assert {row["ours"] for row in table()} == {""}
+
+
+def test_a_search_tells_of_how_many_trials_its_tested_winner_is(hpsearch: CommandLine) -> None:
+    Path("studies/tiny.toml").write_text(SEARCH)
+    assert hpsearch("reproduce", "--workers", "0", "--trials", "2").status == 0
+    assert [row["trimmed"] for row in table()] == ["2 of 3 trials"]
+    assert hpsearch("reproduce", "--workers", "0").status == 0
+    assert [row["trimmed"] for row in table()] == ["2 of 3 trials"]
+    assert hpsearch("test", "--study", "tiny", "--workers", "0", "--again").status == 0
+    assert hpsearch("reproduce", "--workers", "0").status == 0
+    assert [row["trimmed"] for row in table()] == [""]
+
+
+def test_a_run_that_fails_is_told_although_an_earlier_one_is_shown(
+    hpsearch: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hpsearch("reproduce", "--workers", "0", "--epochs", "1").status == 0
+
+    def fail(request: RunRequest) -> None:
+        raise RunFailedError("no trial was completed")
+
+    monkeypatch.setattr("hpsearch.run_view.watch_run", fail)
+    answer = hpsearch("reproduce", "--workers", "0")
+    assert answer.status == 1
+    assert "not all could be tested: tiny" in answer.err
+    assert {row["trimmed"] for row in table()} == {"1 of 2 epochs"}
 
 
 def test_a_study_that_fails_does_not_keep_the_others_from_running(hpsearch: CommandLine) -> None:
@@ -117,11 +179,15 @@ def test_a_study_that_fails_does_not_keep_the_others_from_running(hpsearch: Comm
     assert "not tested yet" in answer.out
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [FILE.format(rate=0.02), FILE.format(rate=0.01).replace("epochs = 2", "epochs = 3")],
+)
 def test_a_study_that_was_run_with_another_file_is_shown_and_the_others_are_run(
-    hpsearch: CommandLine,
+    hpsearch: CommandLine, changed: str
 ) -> None:
     assert hpsearch("run", "--study", "tiny", "--workers", "0").status == 0
-    Path("studies/tiny.toml").write_text(FILE.format(rate=0.02))
+    Path("studies/tiny.toml").write_text(changed)
     Path("studies/zebra.toml").write_text(FILE.format(rate=0.01))
     answer = hpsearch("reproduce", "--workers", "0")
     assert answer.status == 0

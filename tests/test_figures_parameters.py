@@ -140,6 +140,11 @@ def test_pruned_trials_count_as_worse_than_complete_ones_and_the_further_as_bett
     best = made_trial(1, COMPLETE, 0.8, units=32)
     info = get_importances_info(made_snapshot([*lost, *further, best]))
     assert next(iter(info.shares)) == "dense.units"
+    for trial in further:  # they came further, but ended as not a number
+        trial.set_user_attr("outcome", "diverged")
+    diverged = get_importances_info(made_snapshot([*lost, *further, best]))
+    assert diverged.num_trials == 20
+    assert diverged.shares["dense.units"] < info.shares["dense.units"]
     assert get_importances_info(made_snapshot(lost)).reason == "No trial is complete yet."
 
 

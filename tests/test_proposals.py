@@ -8,8 +8,8 @@ from small_studies import FakeExecutor, bench, small_study, trained
 
 from hpsearch.home import Home
 from hpsearch.proposals import Exhausted, Proposal, Proposals, Refusal
-from hpsearch.search import num_finished
 from hpsearch.spec import StudySpec
+from hpsearch.storage.record import num_finished
 
 FOUR = {"learning_rate": [0.001, 0.01], "dense.units": [4, 8]}
 # 6 combinations, of which momentum changes nothing under adam: 4 configurations

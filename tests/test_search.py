@@ -27,9 +27,9 @@ from hpsearch.executors.messages import (
 )
 from hpsearch.home import Home
 from hpsearch.records import TrainingKey
-from hpsearch.search import num_finished
 from hpsearch.session import training_seed
 from hpsearch.spec import StudySpec
+from hpsearch.storage.record import num_finished
 
 
 # learning rates at which the loss is not finite after one epoch

@@ -2,6 +2,7 @@ import copy
 import datetime
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -398,6 +399,12 @@ def test_anything_else_that_changes_is_shown_with_both_values(
     assert [line for line in differences if line in lines] == lines
     if path != "search/sampler":  # its arguments go with it
         assert differences == lines
+
+
+def test_true_and_1_differ_as_they_do_in_a_fingerprint() -> None:
+    spec = spec_of(BASE)
+    other = replace(spec, document={**spec.document, "model": 1})
+    assert other.differences({**spec.document, "model": True}) == ["model: true -> 1"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Trainings of the user's own networks."""
 
+import copy
 import threading
 from pathlib import Path
 
@@ -89,13 +90,20 @@ def test_a_step_of_an_own_model_is_never_captured(tmp_path: Path) -> None:
     assert [str(method) for method in methods] == ["fp32, contiguous, autograd"]
 
 
-@pytest.mark.parametrize(("copied", "methods"), [(True, ["fp32", "bf16"]), (False, ["fp32"])])
+class Stubborn:
+    def __deepcopy__(self, memo: object) -> "Stubborn":
+        raise copy.Error("not me")
+
+
+@pytest.mark.parametrize(
+    ("held", "methods"),
+    [(None, ["fp32", "bf16"]), (threading.Lock(), ["fp32"]), (Stubborn(), ["fp32"])],
+)
 def test_methods_are_tried_on_copies_so_what_cannot_be_copied_has_the_usual_one(
-    copied: bool, methods: list[str]
+    held: object, methods: list[str]
 ) -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    if not copied:
-        module.lock = threading.Lock()  # type: ignore[assignment]
+    module.held = held  # type: ignore[assignment]
     found = candidate_methods(
         module, precision="auto", device=torch.device("cuda"), own=torch.rand(4, 1, 8, 8)
     )

@@ -17,7 +17,7 @@ from hpsearch.commands.options import (
 from hpsearch.commands.stored import database_url
 from hpsearch.errors import UserError
 from hpsearch.home import Home
-from hpsearch.output import check_folder, print_csv, print_json, stdout, tell, write_text
+from hpsearch.output import check_folder, print_csv, print_json, say, stdout, tell, write_text
 
 
 def compare(
@@ -61,4 +61,5 @@ def compare(
     else:
         print_comparison(stdout(), comparison)
     if html is not None:
-        tell(f"page: {html}")
+        is_document = json_ or csv == "-"  # then nothing else is on stdout
+        (say if is_document else tell)(f"page: {html}")

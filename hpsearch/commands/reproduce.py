@@ -75,6 +75,7 @@ def reproduce(
     every = collection()
     chosen = _chosen(every, studies or [])
     budget = Budget(seeds, epochs, trials)
+    failed: set[str] = set()
     for study in chosen:
         spec, words = trim(study, budget), trimmed(study, budget)
         say(f"study {spec.name}" + (f" ({words})" if words else ""))
@@ -93,6 +94,7 @@ def reproduce(
             watch_run(request)
         except RunFailedError as error:
             say(f"study {spec.name}: {error}")
+            failed.add(study.name)
         except ChangedStudyError as error:
             say(f"{error} with `hpsearch run`; until then what is stored is shown")
         finally:  # also when it is interrupted
@@ -104,9 +106,9 @@ def reproduce(
     own = [row for row in figures if row.study in names]
     print_published(stdout(), own)
     tell(f"all published figures: {page} and {page.with_suffix('.csv').name}")
-    untested = {row.study for row in own if row.ours is None and row.figure in _TESTED}
-    if untested:
-        raise RunFailedError(f"not all could be tested: {', '.join(sorted(untested))}")
+    failed |= {row.study for row in own if row.ours is None and row.figure in _TESTED}
+    if failed:
+        raise RunFailedError(f"not all could be tested: {', '.join(sorted(failed))}")
 
 
 def _chosen(every: Sequence["StudySpec"], names: Sequence[str]) -> list["StudySpec"]:

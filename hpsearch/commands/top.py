@@ -17,12 +17,15 @@ from hpsearch.commands.options import (
     refuse_two_formats,
 )
 from hpsearch.commands.stored import stored_study
-from hpsearch.errors import NothingToShowError
+from hpsearch.errors import NothingToShowError, StudyFileError
 from hpsearch.output import print_csv, print_json, stdout
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from rich.console import Console
+
+    from hpsearch.storage.record import StudyRecord
+    from hpsearch.studytables import PublishedSearch
 
 Row = TypeVar("Row", bound="DataclassInstance")
 
@@ -39,7 +42,7 @@ def top(
     json_: JsonOption = False,
 ) -> None:
     """Show the best complete trials, or what became of all."""
-    from hpsearch.report.status import document_of, stored_spec
+    from hpsearch.report.status import document_of
     from hpsearch.report.terminal import print_top, print_trials
     from hpsearch.report.top import top_csv, top_rows
     from hpsearch.report.trials import trial_rows, trials_csv
@@ -52,10 +55,19 @@ def top(
             _print_rows(everything, trials_csv, print_trials, csv=csv, json_=json_)
             return
         rows = top_rows(record, objective=objective, count=num)
-        published = stored_spec(record).published
+        published = _published(record)
     if not rows:
         raise NothingToShowError(f"study {study!r} has no complete trial yet")
     _print_rows(rows, top_csv, partial(print_top, published=published), csv=csv, json_=json_)
+
+
+def _published(record: "StudyRecord") -> "PublishedSearch | None":
+    from hpsearch.report.status import stored_spec
+
+    try:
+        return stored_spec(record).published
+    except StudyFileError:  # of another hpsearch; the trials can be shown all the same
+        return None
 
 
 def _print_rows(

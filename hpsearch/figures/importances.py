@@ -13,6 +13,7 @@ from hpsearch.figures.parameters import get_parameters_info, reason_against
 from hpsearch.figures.snapshot import Snapshot, as_optuna_study
 from hpsearch.figures.theme import BLUE, themed
 from hpsearch.storage.experimental import experimental_features
+from hpsearch.storage.record import OUTCOME
 
 NAME, TITLE = "importances", "Importance of each parameter"
 MOST_TRIALS = 1_000
@@ -54,7 +55,7 @@ def get_importances_info(snapshot: Snapshot, *, most_trials: int = MOST_TRIALS) 
         warnings.simplefilter("ignore", UserWarning)  # of parameters that few trials have
         shares = get_param_importances(
             as_optuna_study(snapshot, placed),
-            evaluator=PedAnovaImportanceEvaluator(target_quantile=num_top / count),
+            evaluator=PedAnovaImportanceEvaluator(target_quantile=(num_top - 0.5) / count),
             params=parameters.names,
         )
     return ImportancesInfo(dict(shares), count, num_pruned, num_top, "")
@@ -71,6 +72,8 @@ def _ranking(snapshot: Snapshot) -> list[FrozenTrial]:
     ]
 
     def progress(trial: FrozenTrial) -> tuple[int, float]:
+        if trial.user_attrs.get(OUTCOME) == "diverged":
+            return 0, 0.0
         last = max(trial.intermediate_values)
         return last, snapshot.sign * trial.intermediate_values[last]
 
@@ -105,7 +108,7 @@ def _pruned(info: ImportancesInfo) -> str:
         return ""
     return (
         f"{info.num_pruned:,} of them are pruned: these count as worse than the complete ones, "
-        "those that came further as better. "
+        "those that came further as better, diverged ones as the worst. "
     )
 
 

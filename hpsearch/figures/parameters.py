@@ -42,7 +42,7 @@ def reason_against(info: ParametersInfo) -> str:
     if len(info.trials) == 1:
         return "Only one trial is complete; two are needed to compare parameters."
     if not info.names:
-        return "No parameter has two different values among the complete trials."
+        return "No parameter has two different values."
     return ""
 
 

@@ -25,7 +25,7 @@ from hpsearch.storage.record import (
     is_duplicate,
     rank_trials,
 )
-from hpsearch.studyparser import parse_study
+from hpsearch.studyparser import parse_stored
 
 Histories = dict[TrainingKey, list[EpochMetrics]]
 
@@ -71,7 +71,7 @@ class Snapshot:
     @cached_property
     def spec(self) -> StudySpec:
         """The study file, read again; under no name, as any program may have given it one."""
-        return parse_study(self.document, name="unnamed")
+        return parse_stored(self.document, name="unnamed")
 
     @cached_property
     def idle(self) -> frozenset[str]:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.trial import TrialState
 
 from hpsearch.catalogue import dataset_of
 from hpsearch.data.files import Labels
@@ -186,9 +187,17 @@ def _configurations(record: StudyRecord, wanted: list[str], *, home: Home) -> Fo
     untested = [f"{record.name}:{name}" for name in wanted if not parts[name]]
     if not contenders:
         what = f"configuration {untested[0]!r}" if len(wanted) == 1 else f"study {record.name!r}"
-        does_it = carry_on(record) or f"hpsearch run --study {record.name}"
+        does_it = _way_to_test(record, wanted)
         raise NothingToShowError(f"{what} has not been tested yet; `{does_it}` does it")
     return Found(contenders, untested)
+
+
+def _way_to_test(record: StudyRecord, wanted: list[str]) -> str:
+    """The command that tests some configurations, or trains them first."""
+    complete = record.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if any(trial.params.get(CONFIGURATION) in wanted for trial in complete):
+        return f"hpsearch test --study {record.name}"
+    return carry_on(record) or f"hpsearch run --study {record.name}"
 
 
 def _networks_by_configuration(

@@ -7,10 +7,10 @@ from hpsearch.collection import Budget, num_seeds, trim, trimmed
 from hpsearch.errors import StudyFileError, UnknownStudyError
 from hpsearch.report.configurations import configuration_rows
 from hpsearch.report.published import PublishedFigure, published_figures
-from hpsearch.report.status import document_of, stored_spec
+from hpsearch.report.status import document_of, stored_spec, trials_since_test
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database
-from hpsearch.storage.record import FINISHED, StudyRecord, is_duplicate
+from hpsearch.storage.record import StudyRecord, num_finished
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class _Reproduction:
     """A study of the collection as it was run."""
 
     figures: list[PublishedFigure]
-    extent: tuple[int, int, int]  # figures measured, then epochs and seeds that were asked for
+    extent: tuple[int, bool, int, int]  # figures measured; by today's file; epochs, seeds asked for
 
 
 def reproduced_figures(studies: Sequence[StudySpec], database: Database) -> list[PublishedFigure]:
     """Every published figure of the studies, in their order, beside ours where it is measured.
 
     Of a study that was run with several budgets, the run that measured the most figures counts; of
-    several such runs the one with the most epochs, then seeds.
+    several such runs one by today's file, then the one with the most epochs, then seeds.
     """
     stored = database.study_names()
     return [figure for study in studies for figure in _fullest(study, stored, database)]
@@ -57,26 +57,24 @@ def _reproduction(study: StudySpec, database: Database, name: str) -> _Reproduct
     try:
         record = StudyRecord.of(database, name)
         stored = stored_spec(record)
-    except (UnknownStudyError, StudyFileError):  # not of hpsearch, or of an older one
+    except (UnknownStudyError, StudyFileError):  # not of hpsearch, or of another one
         return None
     epochs, seeds = stored.training.epochs, num_seeds(stored)
-    spec = trim(study, Budget(seeds=seeds, epochs=epochs))
-    if spec.name != name:
+    trimmed_one = trim(study, Budget(seeds=seeds, epochs=epochs))
+    is_of_this_kind = (stored.fixed is None) == (study.fixed is None)
+    if name not in (study.name, trimmed_one.name) or not is_of_this_kind:
         return None
-    is_other = spec.differences(document_of(record))
-    words = "run with another study file" if is_other else trimmed(study, _done(spec, record))
+    is_by_file = name == trimmed_one.name and not trimmed_one.differences(document_of(record))
+    words = trimmed(study, _done(stored, record)) if is_by_file else "run with another study file"
     figures = published_figures(study, record, trimmed=words)
     measured = sum(figure.ours is not None for figure in figures)
-    return _Reproduction(figures, (measured, epochs, seeds or 0))
+    return _Reproduction(figures, (measured, is_by_file, epochs, seeds or 0))
 
 
-def _done(spec: StudySpec, record: StudyRecord) -> Budget:
+def _done(stored: StudySpec, record: StudyRecord) -> Budget:
     """What was done of a stored study, whatever its last run asked for."""
-    if spec.fixed is not None:
-        tested = max(row.seeds for row in configuration_rows(record, spec))
-        return Budget(seeds=tested or None, epochs=spec.training.epochs)
-    finished = sum(
-        trial.state in FINISHED and not is_duplicate(trial)
-        for trial in record.study.get_trials(deepcopy=False)
-    )
-    return Budget(seeds=num_seeds(spec), epochs=spec.training.epochs, trials=finished)
+    if stored.fixed is not None:
+        tested = [row.seeds for row in configuration_rows(record, stored) if row.seeds]
+        return Budget(seeds=min(tested, default=None), epochs=stored.training.epochs)
+    trials = num_finished(record.study) - trials_since_test(record)
+    return Budget(seeds=num_seeds(stored), epochs=stored.training.epochs, trials=trials)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from hpsearch.augmentation import augmentation_in_words
 from hpsearch.commandline import carry_on_command
@@ -17,15 +17,15 @@ from hpsearch.spec import AUGMENTATION, StudySpec
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
-    FINISHED,
     OUTCOME,
     Run,
     StudyRecord,
     TestReading,
     is_duplicate,
+    num_finished,
     rank_trials,
 )
-from hpsearch.studyparser import parse_study
+from hpsearch.studyparser import parse_stored
 from hpsearch.times import show_time, utc_of_trial
 
 
@@ -136,8 +136,12 @@ def is_fixed_set(record: StudyRecord) -> bool:
 
 
 def stored_spec(record: StudyRecord) -> StudySpec:
-    """The study file as it was stored, read again."""
-    return parse_study(document_of(record), name=record.name)
+    """The study file as it was stored, read again.
+
+    Raises:
+        StudyFileError: see `parse_stored`.
+    """
+    return parse_stored(document_of(record), name=record.name)
 
 
 def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
@@ -188,7 +192,7 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         wall_seconds=sum(_wall_s(run) for run in runs),
         checkpoint_bytes=home.checkpoint_bytes(record.name),
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
-        test=None if is_fixed_set(record) else _test_result(record, trained),
+        test=None if is_fixed_set(record) else _test_result(record),
         networks_tested=_networks_tested(record) if is_fixed_set(record) else 0,
         owner=OwnerInfo(owner.pid, owner.host, show_time(owner.since)) if owner else None,
         carry_on=carry_on(record),
@@ -205,10 +209,8 @@ def carry_on(record: StudyRecord) -> str:
     search = _newest_search(record.runs())
     if search is None:
         return ""
-    num_begun = sum(
-        trial.state in (*FINISHED, TrialState.RUNNING) and not is_duplicate(trial)
-        for trial in record.study.get_trials(deepcopy=False)
-    )
+    running = record.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    num_begun = num_finished(record.study) + len(running)
     words: list[str] = search.environment["command"]
     if search.environment["trials"] < num_begun:
         words = [*_without_option(words, "--trials"), "--trials", str(num_begun)]
@@ -240,13 +242,22 @@ def _saved(epochs: list[EpochMetrics], at_most: int) -> tuple[int, float]:
     return spared, spared * statistics.mean(metrics.duration_s for metrics in epochs)
 
 
-def _test_result(record: StudyRecord, trials: list[FrozenTrial]) -> TestResult | None:
+def _test_result(record: StudyRecord) -> TestResult | None:
     reading = record.last_reading()
     if reading is None:
         return None
-    ends = [utc_of_trial(t.datetime_complete) for t in trials if t.datetime_complete]
-    since = [end for end in ends if end > reading.finished]
-    return summarize_reading(reading, num_readings=record.num_readings(), trials_since=len(since))
+    since = trials_since_test(record)
+    return summarize_reading(reading, num_readings=record.num_readings(), trials_since=since)
+
+
+def trials_since_test(record: StudyRecord) -> int:
+    """Trials that finished after a search's newest test, and had no part in it."""
+    reading = record.last_reading()
+    if reading is None:
+        return 0
+    trials = record.study.get_trials(deepcopy=False)
+    ends = [t.datetime_complete for t in trials if t.datetime_complete and not is_duplicate(t)]
+    return sum(utc_of_trial(end) > reading.finished for end in ends)
 
 
 def summarize_reading(

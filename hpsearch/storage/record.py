@@ -20,7 +20,7 @@ from hpsearch.storage.tables import epochs, evaluations, readings, runs, starts,
 
 # attributes on Optuna's study and trials, so that any Optuna tool shows them
 DOCUMENT = "hpsearch:document"
-FINGERPRINT = "hpsearch:fingerprint"
+FINGERPRINT = "hpsearch:fingerprint"  # of the document when it was made: the last to be written
 SPLIT = "hpsearch:split"
 MODEL_CODE = "hpsearch:model-code"  # of own models: function to SHA-256
 FAILURES = "hpsearch:failures"  # of trainings after the search: which one to outcome and reason
@@ -34,6 +34,12 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 def is_duplicate(trial: FrozenTrial) -> bool:
     """Whether a trial only repeated a configuration; such a one was neither trained nor counted."""
     return trial.user_attrs.get(OUTCOME) == "duplicate"
+
+
+def num_finished(study: optuna.Study) -> int:
+    """Trials that count towards the budget: complete, pruned and failed, without the repeats."""
+    trials = study.get_trials(deepcopy=False, states=FINISHED)
+    return sum(not is_duplicate(trial) for trial in trials)
 
 
 @dataclass(frozen=True)
