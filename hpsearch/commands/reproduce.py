@@ -63,8 +63,7 @@ def reproduce(
 ) -> None:
     """Run every study that has published figures, and set ours beside them; again: carry on."""
     from hpsearch.collection import Budget, collection, trim, trimmed
-    from hpsearch.pages.published_page import render_published_page
-    from hpsearch.report.published import print_published, published_csv
+    from hpsearch.report.published import print_published
     from hpsearch.run import RunRequest
     from hpsearch.run_view import watch_run
 
@@ -99,9 +98,7 @@ def reproduce(
             say(f"{error} with `hpsearch run`; until then what is stored is shown")
         finally:  # also when it is interrupted
             figures = _figures(url, every)
-            page.parent.mkdir(parents=True, exist_ok=True)
-            write_text(page.with_suffix(".csv"), published_csv(figures))
-            write_text(page, render_published_page(figures, every))
+            _write(page, figures, every)
     names = {study.name for study in chosen}
     own = [row for row in figures if row.study in names]
     print_published(stdout(), own)
@@ -117,6 +114,16 @@ def _chosen(every: Sequence["StudySpec"], names: Sequence[str]) -> list["StudySp
         if name not in known:
             raise UnknownStudyError(f"{name!r} has no published figures; {', '.join(known)} have")
     return [study for study in every if not names or study.name in names]
+
+
+def _write(page: Path, figures: list["PublishedFigure"], studies: Sequence["StudySpec"]) -> None:
+    """The page, and the same as CSV beside it."""
+    from hpsearch.pages.published_page import render_published_page
+    from hpsearch.report.published import published_csv
+
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_text(page.with_suffix(".csv"), published_csv(figures))
+    write_text(page, render_published_page(figures, studies))
 
 
 def _figures(url: str, studies: list["StudySpec"]) -> list["PublishedFigure"]:

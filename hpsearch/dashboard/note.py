@@ -27,7 +27,7 @@ from hpsearch.report.terminal import (
     show_cell,
     tested_line,
 )
-from hpsearch.report.top import TopRow, objective_measures, parameter_names
+from hpsearch.report.top import ACCURACIES, TopRow, objective_measures, parameter_names
 from hpsearch.space import Scalar
 from hpsearch.text import one_line
 
@@ -115,7 +115,7 @@ def _top(info: NoteInfo) -> str:
         return "None is complete yet."
     names = parameter_names(info.top)
     varied = [n for n in names if len({str(row.params.get(n)) for row in info.top}) > 1]
-    measures = [*objective_measures(info.top), "val_accuracy", "val_loss", "accuracy", "loss"]
+    measures = [*objective_measures(info.top), *ACCURACIES]
     columns = ["trial", *measures, "epochs", "time", "parameters"]  # no wider than a screen
     rows = [
         [

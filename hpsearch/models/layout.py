@@ -58,15 +58,14 @@ def lay_out_own(module: nn.Module, layout: Layout) -> nn.Module:
     return module.to(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
-def can_be_copied(module: nn.Module) -> bool:
-    """Whether a user's own module can be copied, so that something can be tried on the copy."""
+def copy_of(module: nn.Module) -> nn.Module | None:
+    """A copy of a user's own module, to try something on; None: it cannot be copied."""
     try:
-        copy.deepcopy(module)
+        return copy.deepcopy(module)
     except Exception as error:  # a lock, a compiled function, whatever the user's code raises
         if is_out_of_memory(error):
             raise
-        return False
-    return True
+        return None
 
 
 def bears_channels_last(module: nn.Module, images: Tensor) -> bool:
@@ -74,12 +73,14 @@ def bears_channels_last(module: nn.Module, images: Tensor) -> bool:
 
     It does not where its code asks for the plain layout, as `view` of feature maps does.
     """
-    convolves = any(isinstance(part, nn.Conv2d) for part in module.modules())
-    if not convolves or not can_be_copied(module):
+    if not any(isinstance(part, nn.Conv2d) for part in module.modules()):
+        return False
+    tried = copy_of(module)
+    if tried is None:
         return False
     try:
         with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
-            tried = lay_out_own(copy.deepcopy(module), "channels-last").train()
+            lay_out_own(tried, "channels-last").train()
             tried(images[:_NUM_TRIED]).sum().backward()
     except (RuntimeError, TypeError) as error:
         if is_out_of_memory(error):

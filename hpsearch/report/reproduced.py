@@ -7,7 +7,7 @@ from hpsearch.collection import Budget, num_seeds, trim, trimmed
 from hpsearch.errors import StudyFileError, UnknownStudyError
 from hpsearch.report.configurations import configuration_rows
 from hpsearch.report.published import PublishedFigure, published_figures
-from hpsearch.report.status import document_of, stored_spec, trials_since_test
+from hpsearch.report.status import document_of, stored_spec, trials_since
 from hpsearch.spec import StudySpec
 from hpsearch.storage.database import Database
 from hpsearch.storage.record import StudyRecord, num_finished
@@ -76,5 +76,11 @@ def _done(stored: StudySpec, record: StudyRecord) -> Budget:
     if stored.fixed is not None:
         tested = [row.seeds for row in configuration_rows(record, stored) if row.seeds]
         return Budget(seeds=min(tested, default=None), epochs=stored.training.epochs)
-    trials = num_finished(record.study) - trials_since_test(record)
-    return Budget(seeds=num_seeds(stored), epochs=stored.training.epochs, trials=trials)
+    reading = record.last_reading()
+    trials = record.study.get_trials(deepcopy=False)
+    since = 0 if reading is None else trials_since(reading, trials)
+    return Budget(
+        seeds=num_seeds(stored),
+        epochs=stored.training.epochs,
+        trials=num_finished(record.study) - since,
+    )

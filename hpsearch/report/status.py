@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.augmentation import augmentation_in_words
 from hpsearch.commandline import carry_on_command
@@ -17,12 +17,12 @@ from hpsearch.spec import AUGMENTATION, StudySpec
 from hpsearch.storage.lease import live_owner
 from hpsearch.storage.record import (
     DOCUMENT,
+    FINISHED,
     OUTCOME,
     Run,
     StudyRecord,
     TestReading,
     is_duplicate,
-    num_finished,
     rank_trials,
 )
 from hpsearch.studyparser import parse_stored
@@ -192,10 +192,10 @@ def study_status(record: StudyRecord, *, home: Home) -> StudyStatus:
         wall_seconds=sum(_wall_s(run) for run in runs),
         checkpoint_bytes=home.checkpoint_bytes(record.name),
         methods=dict(Counter({s.key: s.method for s in record.starts(role="search")}.values())),
-        test=None if is_fixed_set(record) else _test_result(record),
+        test=None if is_fixed_set(record) else _test_result(record, trials),
         networks_tested=_networks_tested(record) if is_fixed_set(record) else 0,
         owner=OwnerInfo(owner.pid, owner.host, show_time(owner.since)) if owner else None,
-        carry_on=carry_on(record),
+        carry_on=_carry_on(runs, trials),
         augmentation=augmentation_in_words(document.get(AUGMENTATION, {})),
         published=(document.get("published") or {}).get("test_accuracy"),
     )
@@ -206,11 +206,15 @@ def carry_on(record: StudyRecord) -> str:
 
     It carries on all trials that were begun, also those beyond its own.
     """
-    search = _newest_search(record.runs())
+    return _carry_on(record.runs(), record.study.get_trials(deepcopy=False))
+
+
+def _carry_on(runs: Sequence[Run], trials: Sequence[FrozenTrial]) -> str:
+    search = _newest_search(runs)
     if search is None:
         return ""
-    running = record.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    num_begun = num_finished(record.study) + len(running)
+    begun = (*FINISHED, TrialState.RUNNING)
+    num_begun = sum(trial.state in begun and not is_duplicate(trial) for trial in trials)
     words: list[str] = search.environment["command"]
     if search.environment["trials"] < num_begun:
         words = [*_without_option(words, "--trials"), "--trials", str(num_begun)]
@@ -242,20 +246,16 @@ def _saved(epochs: list[EpochMetrics], at_most: int) -> tuple[int, float]:
     return spared, spared * statistics.mean(metrics.duration_s for metrics in epochs)
 
 
-def _test_result(record: StudyRecord) -> TestResult | None:
+def _test_result(record: StudyRecord, trials: Sequence[FrozenTrial]) -> TestResult | None:
     reading = record.last_reading()
     if reading is None:
         return None
-    since = trials_since_test(record)
+    since = trials_since(reading, trials)
     return summarize_reading(reading, num_readings=record.num_readings(), trials_since=since)
 
 
-def trials_since_test(record: StudyRecord) -> int:
-    """Trials that finished after a search's newest test, and had no part in it."""
-    reading = record.last_reading()
-    if reading is None:
-        return 0
-    trials = record.study.get_trials(deepcopy=False)
+def trials_since(reading: TestReading, trials: Sequence[FrozenTrial]) -> int:
+    """How many of a search's trials finished after a test, and had no part in it."""
     ends = [t.datetime_complete for t in trials if t.datetime_complete and not is_duplicate(t)]
     return sum(utc_of_trial(end) > reading.finished for end in ends)
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from hpsearch.durations import show_duration
 from hpsearch.records import Objective
 from hpsearch.report.status import StudyStatus, TestResult
-from hpsearch.report.top import TopRow, objective_measures, parameter_names
+from hpsearch.report.top import ACCURACIES, TopRow, objective_measures, parameter_names
 from hpsearch.report.trials import TrialRow
 from hpsearch.studytables import PublishedSearch
 from hpsearch.text import counted, one_line
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a table does not need 
     from hpsearch.search import SearchEnd
 
 
-_ACCURACIES = ("val_accuracy", "val_loss", "accuracy", "loss")  # of a top table
 _PLACES = 4  # of the figures that are rounded; learning rates and their like have what they need
 _TEXT_WIDTH = 20  # that a column of text may be folded to
 
@@ -66,7 +65,7 @@ def show_cell(value: object) -> str:
 def top_table(rows: list[TopRow]) -> tuple[list[str], list[list[object]]]:
     """The top table's columns and rows, parameters by name."""
     names = parameter_names(rows)
-    rounded = [*objective_measures(rows), *_ACCURACIES]
+    rounded = [*objective_measures(rows), *ACCURACIES]
     table: list[list[object]] = [
         [
             *(row.rank, row.trial),
@@ -96,12 +95,12 @@ def published_table(published: PublishedSearch) -> tuple[list[str], list[list[ob
         [
             rank,
             *(row.params.get(name, "") for name in names),
-            *(round(getattr(row, name), 4) for name in _ACCURACIES),
+            *(round(getattr(row, name), 4) for name in ACCURACIES),
             *(row.epochs, row.duration_s),
         ]
         for rank, row in enumerate(rows, start=1)
     ]
-    return ["rank", *names, *_ACCURACIES, "epochs", "duration_s"], table
+    return ["rank", *names, *ACCURACIES, "epochs", "duration_s"], table
 
 
 def print_trials(console: Console, rows: list[TrialRow]) -> None:

@@ -29,16 +29,8 @@ class TopRow:
     val_balanced_accuracy: float | None = None  # where that is the objective
 
 
-_MEASURES = (
-    "val_accuracy",
-    "val_loss",
-    "accuracy",
-    "loss",
-    "epochs",
-    "duration_s",
-    "start",
-    "end",
-)
+ACCURACIES = ("val_accuracy", "val_loss", "accuracy", "loss")  # of the best epoch
+_MEASURES = (*ACCURACIES, "epochs", "duration_s", "start", "end")
 
 
 def top_rows(record: StudyRecord, *, objective: Objective, count: int) -> list[TopRow]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.configuration import Configuration
-from hpsearch.models.layout import bears_channels_last, can_be_copied, can_block
+from hpsearch.models.layout import bears_channels_last, can_block, copy_of
 from hpsearch.models.memory import is_out_of_memory
 from hpsearch.records import Layout, Method, Precision
 from hpsearch.training.learner import Learner, make_learner
@@ -54,7 +54,7 @@ def candidate_methods(
         precisions.append("bf16")
     if own is not None:
         layout: Layout = "channels-last" if bears_channels_last(module, own) else "contiguous"
-        if len(precisions) > 1 and not can_be_copied(module):  # methods are tried on copies
+        if len(precisions) > 1 and copy_of(module) is None:  # methods are tried on copies
             precisions = precisions[:1]
         return [Method(precision, layout, "autograd") for precision in precisions]
     assert isinstance(module, nn.Sequential)
